@@ -1,0 +1,1 @@
+//! Builds the parts from the settings and runs one loop over what comes in.

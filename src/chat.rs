@@ -1,0 +1,4 @@
+//! Chat fronts: where requests come from and replies go to.
+
+pub mod front;
+pub mod slack;

@@ -1,0 +1,123 @@
+//! What every chat front offers: things that come in, and a way to say something back.
+//!
+//! A front authenticates what it hands over: `person.team` and `person.id` come from a signed or socket payload only.
+
+use crate::render::message::Message;
+use jiff::Timestamp;
+
+/// A person of a chat, as the chat itself vouches for them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Person {
+    /// The workspace the person belongs to; `None` where the chat does not say (an org-wide install).
+    pub team: Option<String>,
+    pub id: String,
+}
+
+/// Where a message stands: a conversation, and in it perhaps a thread.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    pub channel: String,
+    /// The parent message of the thread; `None` = the channel itself.
+    pub thread: Option<String>,
+}
+
+/// A message that was posted: enough to reply to it, edit it or react to it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Posted {
+    pub channel: String,
+    /// The message's id in its channel (Slack's `ts`).
+    pub id: String,
+}
+
+/// A one-off way to answer a request where the bot may not post (Slack's `response_url`). A bearer secret: never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReturnPath(pub String);
+
+impl std::fmt::Debug for ReturnPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReturnPath(…)")
+    }
+}
+
+/// Something a person did, handed over once: a front drops what was delivered again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incoming {
+    pub person: Person,
+    pub place: Place,
+    /// When it happened by the chat's clock.
+    pub at: Option<Timestamp>,
+    /// The conversation is shared with another workspace, as far as the payload says.
+    pub shared_channel: bool,
+    pub return_path: Option<ReturnPath>,
+    pub what: What,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A slash command; `text` is what follows it, entities decoded.
+    Command { text: String },
+    /// The bot was mentioned, or written to directly; `message` is the id of that message, `text` is without the mention.
+    /// Pasted snippets are in `text` too.
+    Mention { message: String, text: String },
+    /// "Diagnose" on a message; `text` is that message's whole text.
+    Shortcut { message: String, text: String },
+    /// A button of one of the bot's own messages.
+    Click { message: String, action: String, value: String },
+    /// A reaction on one of the bot's own messages; `added` = false when it was taken back.
+    Reaction { message: String, name: String, added: bool },
+    /// A person opened the bot's home tab.
+    HomeOpened,
+}
+
+/// Why something could not be said.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrontError {
+    /// The bot is no member of the conversation, or there is none of that id.
+    #[error("not a member of the conversation ({code})")]
+    NotMember { code: String },
+    /// The conversation is archived or otherwise closed.
+    #[error("the conversation takes no messages ({code})")]
+    Closed { code: String },
+    /// The message to edit, reply to or react to is gone.
+    #[error("the message is gone ({code})")]
+    Gone { code: String },
+    /// The chat refuses our credentials.
+    #[error("the chat refuses the token ({code})")]
+    Refused { code: String },
+    /// It may or may not have been said: the reply was lost or could not be read. Never repeat it blindly.
+    #[error("the outcome is unknown: {cause}")]
+    Unknown { cause: String },
+    /// It was not said, and saying it again later may work.
+    #[error("the chat is not available: {cause}")]
+    Unavailable { cause: String },
+    /// It was not said and will not be in this form.
+    #[error("the chat rejects it ({code})")]
+    Rejected { code: String },
+}
+
+/// A chat that podoctor speaks in. Order within a channel is kept; limits and waiting are the front's business.
+pub trait Front: Send + Sync {
+    /// Posts a message; long ones are cut to fit, with the whole in a file or further replies.
+    fn post(&self, place: &Place, message: &Message) -> impl Future<Output = Result<Posted, FrontError>> + Send;
+    /// Replaces one of the bot's own messages.
+    fn edit(&self, posted: &Posted, message: &Message) -> impl Future<Output = Result<(), FrontError>> + Send;
+    /// Adds a reaction of the bot's own; doing it twice is no error.
+    fn react(&self, posted: &Posted, name: &str) -> impl Future<Output = Result<(), FrontError>> + Send;
+    /// Takes a reaction of the bot's own back; doing it twice is no error.
+    fn unreact(&self, posted: &Posted, name: &str) -> impl Future<Output = Result<(), FrontError>> + Send;
+    /// Tells one person something that nobody else sees.
+    fn whisper(
+        &self,
+        place: &Place,
+        person: &Person,
+        message: &Message,
+    ) -> impl Future<Output = Result<(), FrontError>> + Send;
+    /// Answers through the request's own return path; `everyone` = the whole conversation sees it.
+    fn respond(
+        &self,
+        path: &ReturnPath,
+        message: &Message,
+        everyone: bool,
+    ) -> impl Future<Output = Result<(), FrontError>> + Send;
+}

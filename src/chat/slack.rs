@@ -1,0 +1,1 @@
+//! Slack as a front: Socket Mode or HTTP in, the Web API out.

@@ -1,0 +1,1 @@
+//! From a target to facts: live from the API, or from files. What cannot be read becomes unreadable.

@@ -1,0 +1,24 @@
+//! podoctor says in Slack why a Kubernetes pod is stuck: the cause, the evidence, the fix.
+//!
+//! A request in Slack becomes **facts**, facts become a **diagnosis**, a diagnosis becomes a **reply**.
+//! Everything between facts and reply is pure: no network, no clock, no environment, no failure.
+//! The modules, in reading order:
+//!
+//! ```text
+//! Slack ─► chat ─► handlers ─► gather ─► facts ─► diagnosis ─► render ─► chat ─► Slack
+//! ```
+
+pub mod target;
+pub mod facts;
+pub mod diagnosis;
+pub mod render;
+pub mod chat;
+pub mod cluster;
+pub mod gather;
+pub mod settings;
+pub mod handlers;
+pub mod server;
+pub mod app;
+pub mod cli;
+#[cfg(feature = "try")]
+pub mod playground;

@@ -1,0 +1,1 @@
+//! What `podoctor try` embeds: a Slack-compatible workspace and a recorded cluster.

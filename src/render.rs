@@ -1,0 +1,3 @@
+//! Everything podoctor says, as messages that suit any chat.
+
+pub mod message;

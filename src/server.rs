@@ -1,0 +1,1 @@
+//! HTTP routes: health, readiness, metrics, and the Slack endpoints in HTTP mode.

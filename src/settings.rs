@@ -1,0 +1,1 @@
+//! The settings: one YAML file, the environment over it, every mistake named.
