@@ -1,1 +1,140 @@
 //! From facts to a diagnosis: the causes, their ranking, and how sure we are.
+//!
+//! [`diagnose`] asks every cause of the catalogue, ranks what they find (cause before consequence) and says what it
+//! comes to. Nothing here can fail, wait or look at a clock.
+
+pub mod cause;
+pub mod causes;
+pub mod finding;
+pub mod kubectl;
+pub mod ranking;
+pub mod symptom;
+pub mod words;
+
+pub use cause::{Cause, Page, Phase};
+pub use finding::{Certainty, Finding, Fix, Remedy, Risk};
+pub use words::{Language, Text, Words};
+
+use crate::facts::world::Unread;
+use crate::facts::{Facts, Workload};
+use jiff::Timestamp;
+
+/// What a diagnosis comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    Sick,
+    /// Something is not as it should be, or cannot be seen, and no cause is sure enough to be named as one.
+    Unknown,
+    /// Young, or within its normal time.
+    Waiting,
+    Healthy,
+    /// It ran to its end as it should.
+    Completed,
+}
+
+/// What was asked about, as an answer names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub kind: String,
+    pub namespace: String,
+    pub name: String,
+    /// Empty for a workload without a pod.
+    pub uid: String,
+}
+
+/// The answer to one question.
+#[derive(Debug, Clone)]
+pub struct Diagnosis {
+    pub cluster: String,
+    pub target: Target,
+    pub workload: Workload,
+    pub node: Option<String>,
+    pub at: Timestamp,
+    pub verdict: Verdict,
+    /// What a person sees: `Pending`, `ContainerCreating`, `CrashLoopBackOff`, `Terminating`, `NotReady` …
+    pub symptom: String,
+    /// Since when it has been so, where the objects tell.
+    pub since: Option<Timestamp>,
+    /// The first is the answer; consequences of others come last.
+    pub findings: Vec<Finding>,
+    pub unreadable: Vec<Unread>,
+}
+
+impl Diagnosis {
+    /// Returns the finding that is the answer.
+    pub fn answer(&self) -> Option<&Finding> {
+        self.findings.first()
+    }
+}
+
+/// Diagnoses one subject.
+pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
+    let findings = causes::all().filter_map(|cause| (cause.check)(facts)).collect();
+    let findings = ranking::rank(findings);
+    let verdict = findings.first().map_or(Verdict::Unknown, Finding::verdict);
+    let workload = facts.workload();
+    let target = match facts.pod() {
+        Some(pod) => Target {
+            kind: "Pod".to_owned(),
+            namespace: pod.namespace().to_owned(),
+            name: pod.name().to_owned(),
+            uid: pod.uid().to_owned(),
+        },
+        None => Target {
+            kind: workload.kind.clone(),
+            namespace: workload.namespace.clone(),
+            name: workload.name.clone(),
+            uid: String::new(),
+        },
+    };
+    let (symptom, since) = symptom::of(facts);
+    Diagnosis {
+        cluster: facts.world.cluster.clone(),
+        target,
+        node: facts.pod().and_then(|pod| pod.node_name()).map(str::to_owned),
+        workload,
+        at: facts.now,
+        verdict,
+        symptom,
+        since,
+        findings,
+        unreadable: facts.world.unread.iter().cloned().collect(),
+    }
+}
+
+/// Facts for tests beside the causes, from YAML as `kubectl get -o yaml` prints it.
+#[cfg(test)]
+pub mod testing {
+    use super::{Diagnosis, diagnose};
+    use crate::facts::{Facts, PodView, Subject, Workload, World, intake::Met};
+    use crate::gather::snapshot::take_text;
+
+    /// Returns the world that a YAML text shows.
+    pub fn world(yaml: &str) -> World {
+        let (mut world, mut met) = (World::default(), Met::default());
+        let mishaps = take_text(&mut world, &mut met, yaml);
+        assert!(mishaps.is_empty(), "{mishaps:?}");
+        world.conclude(&met);
+        world.sort_events();
+        world
+    }
+
+    /// Diagnoses `namespace/pod` of a YAML text at a moment (RFC 3339).
+    pub fn diagnose_pod(yaml: &str, target: &str, at: &str) -> Diagnosis {
+        diagnose_in(&world(yaml), target, at)
+    }
+
+    /// Diagnoses `namespace/pod` or `namespace/Kind/name` of a world at a moment (RFC 3339).
+    pub fn diagnose_in(world: &World, target: &str, at: &str) -> Diagnosis {
+        let subject = match target.split('/').collect::<Vec<_>>()[..] {
+            [namespace, name] => {
+                Subject::Pod(PodView::new(world.pods.get(namespace, name).present().expect("the pod is in the yaml")))
+            }
+            [namespace, kind, name] => {
+                Subject::Workload(Workload { kind: kind.into(), namespace: namespace.into(), name: name.into() })
+            }
+            _ => panic!("target {target}"),
+        };
+        diagnose(&Facts { now: at.parse().expect("a time"), world, subject })
+    }
+}

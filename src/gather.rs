@@ -1,1 +1,3 @@
 //! From a target to facts: live from the API, or from files. What cannot be read becomes unreadable.
+
+pub mod snapshot;

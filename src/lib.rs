@@ -8,17 +8,17 @@
 //! Slack ─► chat ─► handlers ─► gather ─► facts ─► diagnosis ─► render ─► chat ─► Slack
 //! ```
 
-pub mod target;
-pub mod facts;
-pub mod diagnosis;
-pub mod render;
-pub mod chat;
-pub mod cluster;
-pub mod gather;
-pub mod settings;
-pub mod handlers;
-pub mod server;
 pub mod app;
+pub mod chat;
 pub mod cli;
+pub mod cluster;
+pub mod diagnosis;
+pub mod facts;
+pub mod gather;
+pub mod handlers;
 #[cfg(feature = "try")]
 pub mod playground;
+pub mod render;
+pub mod server;
+pub mod settings;
+pub mod target;

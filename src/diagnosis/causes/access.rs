@@ -1,0 +1,5 @@
+//! Causes of phase `access`.
+
+use crate::diagnosis::cause::Cause;
+
+pub static CAUSES: &[&Cause] = &[];

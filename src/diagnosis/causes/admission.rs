@@ -1,0 +1,5 @@
+//! Causes of phase `admission`.
+
+use crate::diagnosis::cause::Cause;
+
+pub static CAUSES: &[&Cause] = &[];

@@ -1,0 +1,5 @@
+//! Causes of phase `node`.
+
+use crate::diagnosis::cause::Cause;
+
+pub static CAUSES: &[&Cause] = &[];

@@ -1,0 +1,74 @@
+//! A world from text: YAML or JSON documents that hold Kubernetes objects.
+
+use crate::facts::World;
+use crate::facts::intake::{self, Met};
+use serde_json::Value;
+
+/// A part of a text that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mishap {
+    /// 1-based line in the text, where known.
+    pub line: Option<usize>,
+    pub message: String,
+}
+
+/// Takes every Kubernetes object of a text (single, multi-document, `List`; YAML or JSON) into a world.
+///
+/// A document that cannot be read does not keep the others out; each is told with its line.
+pub fn take_text(world: &mut World, met: &mut Met, text: &str) -> Vec<Mishap> {
+    let mut mishaps = Vec::new();
+    let trimmed = text.trim_start();
+    if trimmed.starts_with(['{', '[']) {
+        for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+            match value {
+                Ok(value) => take_value(world, met, value, 1, &mut mishaps),
+                Err(error) => {
+                    mishaps.push(Mishap { line: Some(error.line()), message: error.to_string() });
+                    break;
+                }
+            }
+        }
+        return mishaps;
+    }
+    for (first_line, document) in documents(text) {
+        match serde_saphyr::from_str::<Value>(document) {
+            Ok(Value::Null) => {}
+            Ok(value) => take_value(world, met, value, first_line, &mut mishaps),
+            Err(error) => {
+                let line = error.location().map(|location| first_line - 1 + location.line() as usize);
+                let message = error.to_string().lines().next().unwrap_or_default().to_owned();
+                mishaps.push(Mishap { line: line.or(Some(first_line)), message });
+            }
+        }
+    }
+    mishaps
+}
+
+fn take_value(world: &mut World, met: &mut Met, value: Value, line: usize, mishaps: &mut Vec<Mishap>) {
+    let values = match value {
+        Value::Array(values) => values,
+        value => vec![value],
+    };
+    for value in values {
+        for error in intake::take(world, value, met) {
+            mishaps.push(Mishap { line: Some(line), message: error.to_string() });
+        }
+    }
+}
+
+/// Splits a YAML stream at its `---` lines; returns each document with the number of its first line.
+fn documents(text: &str) -> Vec<(usize, &str)> {
+    let mut documents = Vec::new();
+    let (mut start, mut first_line, mut offset) = (0, 1, 0);
+    for (i, line) in text.split_inclusive('\n').enumerate() {
+        if line.starts_with("---") && line[3..].chars().next().is_none_or(char::is_whitespace) {
+            documents.push((first_line, &text[start..offset]));
+            start = offset + line.len();
+            first_line = i + 2;
+        }
+        offset += line.len();
+    }
+    documents.push((first_line, &text[start..]));
+    documents.retain(|(_, document)| !document.trim().is_empty());
+    documents
+}
