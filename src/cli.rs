@@ -1,1 +1,60 @@
 //! The commands of the binary.
+
+mod causes;
+mod diagnose;
+mod paint;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Says why a Kubernetes pod is stuck: the cause, the evidence, the fix. In Slack, or here.
+#[derive(Debug, Parser)]
+#[command(name = "podoctor", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  podoctor try                                   a Slack-like workspace and a sick cluster in the browser
+  podoctor diagnose prod/manage-5bd...           one pod of the current context, by the start of its name
+  podoctor diagnose prod                         everything that is wrong in a namespace
+  podoctor diagnose prod/web-1 --from dump/      from files: kubectl get -o yaml, cluster-info dump, must-gather
+  podoctor causes cgroup-oom                     what a cause means, how to tell it, what to do
+  podoctor serve --config podoctor.yaml          the bot";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Diagnoses a pod, a workload, a namespace or the whole cluster
+    Diagnose(diagnose::Args),
+    /// Lists the causes, or explains one
+    Causes(causes::Args),
+    /// Prints the completions of a shell
+    #[command(after_help = "Example:\n  podoctor completions bash > /etc/bash_completion.d/podoctor")]
+    Completions { shell: clap_complete::Shell },
+}
+
+/// Runs the command that the process was called with.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            // 2 is clap's own code for wrong usage; help and version are no error.
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let outcome = match cli.command {
+        Command::Diagnose(args) => diagnose::run(&args),
+        Command::Causes(args) => causes::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "podoctor", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -112,7 +112,7 @@ pub mod testing {
     /// Returns the world that a YAML text shows.
     pub fn world(yaml: &str) -> World {
         let (mut world, mut met) = (World::default(), Met::default());
-        let mishaps = take_text(&mut world, &mut met, yaml);
+        let mishaps = take_text(&mut world, &mut met, &mut None, yaml);
         assert!(mishaps.is_empty(), "{mishaps:?}");
         world.conclude(&met);
         world.sort_events();

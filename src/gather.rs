@@ -1,3 +1,4 @@
 //! From a target to facts: live from the API, or from files. What cannot be read becomes unreadable.
 
+pub mod files;
 pub mod snapshot;

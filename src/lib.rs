@@ -18,6 +18,7 @@ pub mod gather;
 pub mod handlers;
 #[cfg(feature = "try")]
 pub mod playground;
+pub mod question;
 pub mod render;
 pub mod server;
 pub mod settings;

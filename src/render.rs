@@ -1,3 +1,9 @@
 //! Everything podoctor says, as messages that suit any chat.
 
+pub mod answer;
+pub mod catalogue;
+pub mod markdown;
 pub mod message;
+pub mod phrase;
+pub mod report;
+pub mod terminal;

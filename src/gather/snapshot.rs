@@ -2,6 +2,7 @@
 
 use crate::facts::World;
 use crate::facts::intake::{self, Met};
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// A part of a text that could not be read.
@@ -15,13 +16,15 @@ pub struct Mishap {
 /// Takes every Kubernetes object of a text (single, multi-document, `List`; YAML or JSON) into a world.
 ///
 /// A document that cannot be read does not keep the others out; each is told with its line.
-pub fn take_text(world: &mut World, met: &mut Met, text: &str) -> Vec<Mishap> {
+///
+/// `newest` is moved on to the newest time that any object tells.
+pub fn take_text(world: &mut World, met: &mut Met, newest: &mut Option<Timestamp>, text: &str) -> Vec<Mishap> {
     let mut mishaps = Vec::new();
     let trimmed = text.trim_start();
     if trimmed.starts_with(['{', '[']) {
         for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
             match value {
-                Ok(value) => take_value(world, met, value, 1, &mut mishaps),
+                Ok(value) => take_value(world, met, newest, value, 1, &mut mishaps),
                 Err(error) => {
                     mishaps.push(Mishap { line: Some(error.line()), message: error.to_string() });
                     break;
@@ -33,7 +36,7 @@ pub fn take_text(world: &mut World, met: &mut Met, text: &str) -> Vec<Mishap> {
     for (first_line, document) in documents(text) {
         match serde_saphyr::from_str::<Value>(document) {
             Ok(Value::Null) => {}
-            Ok(value) => take_value(world, met, value, first_line, &mut mishaps),
+            Ok(value) => take_value(world, met, newest, value, first_line, &mut mishaps),
             Err(error) => {
                 let line = error.location().map(|location| first_line - 1 + location.line() as usize);
                 let message = error.to_string().lines().next().unwrap_or_default().to_owned();
@@ -44,7 +47,15 @@ pub fn take_text(world: &mut World, met: &mut Met, text: &str) -> Vec<Mishap> {
     mishaps
 }
 
-fn take_value(world: &mut World, met: &mut Met, value: Value, line: usize, mishaps: &mut Vec<Mishap>) {
+fn take_value(
+    world: &mut World,
+    met: &mut Met,
+    newest: &mut Option<Timestamp>,
+    value: Value,
+    line: usize,
+    mishaps: &mut Vec<Mishap>,
+) {
+    *newest = (*newest).max(newest_time(&value));
     let values = match value {
         Value::Array(values) => values,
         value => vec![value],
@@ -71,4 +82,35 @@ fn documents(text: &str) -> Vec<(usize, &str)> {
     documents.push((first_line, &text[start..]));
     documents.retain(|(_, document)| !document.trim().is_empty());
     documents
+}
+
+/// Times that lie in the past by their nature: the moment of a snapshot is not before any of them.
+const PAST_TIMES: &[&str] = &[
+    "creationTimestamp",
+    "eventTime",
+    "finishedAt",
+    "firstTimestamp",
+    "lastHeartbeatTime",
+    "lastObservedTime",
+    "lastTimestamp",
+    "lastTransitionTime",
+    "lastUpdateTime",
+    "renewTime",
+    "startTime",
+    "startedAt",
+];
+
+/// Returns the newest time of the past that an object tells.
+fn newest_time(value: &Value) -> Option<Timestamp> {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter_map(|(name, value)| match value {
+                Value::String(text) if PAST_TIMES.contains(&name.as_str()) => text.parse().ok(),
+                value => newest_time(value),
+            })
+            .max(),
+        Value::Array(values) => values.iter().filter_map(newest_time).max(),
+        _ => None,
+    }
 }

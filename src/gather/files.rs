@@ -1,0 +1,231 @@
+//! A world from files and folders: `kubectl get -o yaml`, `kubectl cluster-info dump`, must-gather, our own bundles.
+//!
+//! Nothing in a file stops the rest: what cannot be read is told with file and line, and its kind is unreadable.
+
+use super::snapshot::{self, Mishap};
+use crate::facts::World;
+use crate::facts::intake::Met;
+use crate::facts::log::ContainerLog;
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+
+/// How much of a log's end is kept, in bytes: enough for the last lines of any crash.
+const LOG_TAIL: usize = 64 * 1024;
+/// A larger file is no set of Kubernetes objects that one would diagnose from.
+const LARGEST_FILE: u64 = 1 << 30;
+
+/// What was found in files.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    pub world: World,
+    /// The newest time that any object tells; `None` = none does.
+    pub newest: Option<Timestamp>,
+    /// What could not be read: file, line, reason.
+    pub mishaps: Vec<FileMishap>,
+}
+
+/// A file, or a part of one, that could not be read.
+#[derive(Debug, Clone)]
+pub struct FileMishap {
+    pub path: PathBuf,
+    pub line: Option<usize>,
+    pub message: String,
+}
+
+impl std::fmt::Display for FileMishap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.path.display(), self.message),
+            None => write!(f, "{}: {}", self.path.display(), self.message),
+        }
+    }
+}
+
+/// Reads files and folders into one world; `-` is standard input.
+pub fn read(paths: &[PathBuf]) -> Snapshot {
+    let mut reader = Reader::default();
+    for path in paths {
+        if path.as_os_str() == "-" {
+            match std::io::read_to_string(std::io::stdin()) {
+                Ok(text) => reader.objects(path, &text),
+                Err(error) => reader.mishap(path, None, error.to_string()),
+            }
+        } else {
+            reader.path(path, true);
+        }
+    }
+    reader.finish()
+}
+
+#[derive(Default)]
+struct Reader {
+    snapshot: Snapshot,
+    met: Met,
+}
+
+impl Reader {
+    fn path(&mut self, path: &Path, named: bool) {
+        let entries = match std::fs::metadata(path) {
+            Ok(meta) if meta.is_dir() => std::fs::read_dir(path),
+            Ok(meta) if meta.len() > LARGEST_FILE => return self.mishap(path, None, "larger than 1 GiB".to_owned()),
+            Ok(_) => return self.file(path, named),
+            Err(error) => return self.mishap(path, None, error.to_string()),
+        };
+        match entries {
+            Ok(entries) => {
+                let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
+                paths.sort();
+                for path in paths {
+                    self.path(&path, false);
+                }
+            }
+            Err(error) => self.mishap(path, None, error.to_string()),
+        }
+    }
+
+    fn file(&mut self, path: &Path, named: bool) {
+        if let Some(place) = LogPlace::of(path) {
+            return match std::fs::read(path) {
+                Ok(bytes) => self.log(place, &tail(&bytes)),
+                Err(error) => self.mishap(path, None, error.to_string()),
+            };
+        }
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        if !named && !matches!(extension, "yaml" | "yml" | "json") {
+            return;
+        }
+        match std::fs::read_to_string(path) {
+            Ok(text) => self.objects(path, &text),
+            Err(error) => self.mishap(path, None, error.to_string()),
+        }
+    }
+
+    fn objects(&mut self, path: &Path, text: &str) {
+        for Mishap { line, message } in
+            snapshot::take_text(&mut self.snapshot.world, &mut self.met, &mut self.snapshot.newest, text)
+        {
+            self.mishap(path, line, message);
+        }
+    }
+
+    fn log(&mut self, place: LogPlace, text: &str) {
+        if place.part == LogPart::Dump {
+            for (container, text) in dumped_logs(text) {
+                let key = (place.namespace.clone(), place.pod.clone(), container.to_owned());
+                self.snapshot.world.logs.entry(key).or_default().current = Some(text.to_owned());
+            }
+            return;
+        }
+        let log: &mut ContainerLog =
+            self.snapshot.world.logs.entry((place.namespace, place.pod, place.container)).or_default();
+        match place.part {
+            LogPart::Current | LogPart::Dump => log.current = Some(text.to_owned()),
+            LogPart::Previous => log.previous = Some(text.to_owned()),
+            LogPart::Error => log.error = Some(text.trim().to_owned()),
+        }
+    }
+
+    fn mishap(&mut self, path: &Path, line: Option<usize>, message: String) {
+        self.snapshot.mishaps.push(FileMishap { path: path.to_owned(), line, message });
+    }
+
+    fn finish(mut self) -> Snapshot {
+        let world = &mut self.snapshot.world;
+        world.conclude(&self.met);
+        world.sort_events();
+        for mishap in &self.snapshot.mishaps {
+            let name = mishap.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            world.note_unread(name, mishap.message.clone());
+        }
+        self.snapshot
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum LogPart {
+    Current,
+    Previous,
+    Error,
+    /// `logs.txt` of `kubectl cluster-info dump`: every container's log in one file.
+    Dump,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct LogPlace {
+    namespace: String,
+    pod: String,
+    container: String,
+    part: LogPart,
+}
+
+impl LogPlace {
+    /// Tells from its path whose log a file is; `None` = it is none.
+    fn of(path: &Path) -> Option<Self> {
+        let parts: Vec<&str> = path.iter().rev().take(8).filter_map(|part| part.to_str()).collect();
+        let place = |namespace: &str, pod: &str, container: &str, part| {
+            Some(Self { namespace: namespace.into(), pod: pod.into(), container: container.into(), part })
+        };
+        match parts[..] {
+            // logs/<namespace>/<pod>/<container>[.previous].log, <container>.error
+            [file, pod, namespace, "logs", ..] => {
+                let (stem, part) = if let Some(stem) = file.strip_suffix(".previous.log") {
+                    (stem, LogPart::Previous)
+                } else if let Some(stem) = file.strip_suffix(".log") {
+                    (stem, LogPart::Current)
+                } else {
+                    (file.strip_suffix(".error")?, LogPart::Error)
+                };
+                place(namespace, pod, stem, part)
+            }
+            // must-gather: namespaces/<namespace>/pods/<pod>/<container>/<container>/logs/current.log
+            ["current.log", "logs", _, container, pod, "pods", namespace, ..] => {
+                place(namespace, pod, container, LogPart::Current)
+            }
+            ["previous.log", "logs", _, container, pod, "pods", namespace, ..] => {
+                place(namespace, pod, container, LogPart::Previous)
+            }
+            // cluster-info dump: <namespace>/<pod>/logs.txt
+            ["logs.txt", pod, namespace, ..] => place(namespace, pod, "", LogPart::Dump),
+            _ => None,
+        }
+    }
+}
+
+/// Splits `logs.txt` of a cluster-info dump by its `==== START logs for container X of pod NS/POD ====` lines.
+fn dumped_logs(text: &str) -> Vec<(&str, &str)> {
+    let mut logs = Vec::new();
+    for part in text.split("==== START logs for container ").skip(1) {
+        let Some((head, body)) = part.split_once(" ====") else { continue };
+        let container = head.split(" of pod ").next().unwrap_or_default();
+        let body = body.split("==== END logs for container ").next().unwrap_or(body);
+        logs.push((container, body.trim_start_matches(['\r', '\n'])));
+    }
+    logs
+}
+
+fn tail(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(LOG_TAIL)..]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_whose_log_a_file_is() {
+        let place = |path: &str| LogPlace::of(Path::new(path)).map(|p| (p.namespace, p.pod, p.container, p.part));
+        let is = |c: &str, part| Some(("shop".to_owned(), "web-1".to_owned(), c.to_owned(), part));
+        assert_eq!(place("x/logs/shop/web-1/app.log"), is("app", LogPart::Current));
+        assert_eq!(place("logs/shop/web-1/app.previous.log"), is("app", LogPart::Previous));
+        assert_eq!(place("logs/shop/web-1/app.error"), is("app", LogPart::Error));
+        assert_eq!(place("g/namespaces/shop/pods/web-1/app/app/logs/previous.log"), is("app", LogPart::Previous));
+        assert_eq!(place("dump/shop/web-1/logs.txt"), is("", LogPart::Dump));
+        assert_eq!(place("dump/shop/pods.json"), None);
+    }
+
+    #[test]
+    fn splits_a_dump_by_container() {
+        let text = "==== START logs for container app of pod shop/web-1 ====\nboom\n==== END logs for container app of pod shop/web-1 ====\n";
+        assert_eq!(dumped_logs(text), [("app", "boom\n")]);
+    }
+}

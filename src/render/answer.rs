@@ -1,0 +1,309 @@
+//! The answer to a question: a parent that is read in five seconds, and a thread with evidence and fix.
+
+use super::message::{Line, Message, Part, Reply, Span};
+use super::phrase::{self, pick};
+use crate::diagnosis::{Diagnosis, Finding, Fix, Language, Verdict};
+use crate::facts::Evidence;
+use crate::question::{Answer, Group};
+use jiff::Timestamp;
+
+/// How many pieces of evidence the thread's first message shows; the rest follows.
+const EVIDENCE_SHOWN: usize = 5;
+/// How many groups an answer about many pods names in its parent, and in its thread.
+const GROUPS_IN_PARENT: usize = 3;
+const GROUPS_IN_THREAD: usize = 40;
+
+/// Returns the reply to a question. `asker` is the person who asked, where the parent must name them.
+pub fn reply(answer: &Answer, asked: &str, asker: Option<&str>, language: Language) -> Reply {
+    match answer {
+        Answer::One { diagnosis, among } => one(diagnosis, *among, asker, language),
+        Answer::Many(groups) => many(groups, asked, asker, language),
+    }
+}
+
+fn one(diagnosis: &Diagnosis, among: usize, asker: Option<&str>, language: Language) -> Reply {
+    Reply { parent: parent(diagnosis, among, asker, language), thread: thread(diagnosis, language) }
+}
+
+fn parent(diagnosis: &Diagnosis, among: usize, asker: Option<&str>, language: Language) -> Message {
+    let mut lines = vec![headline(diagnosis, language)];
+    match diagnosis.answer() {
+        Some(finding) => {
+            lines.push(summary(finding, language));
+            if let Some(fix) = finding.fixes.first().filter(|_| diagnosis.verdict != Verdict::Healthy) {
+                lines.push(vec![plain(format!("→ {}", fix.text.of(language)))]);
+            }
+        }
+        None => lines.push(vec![plain(pick(
+            language,
+            "I could not tell the cause; the thread says what was looked at and what could not be read.",
+            "无法判断原因；话题中列出了查看过的内容和无法读取的内容。",
+        ))]),
+    }
+    Message {
+        parts: vec![Part::Lines(lines), Part::Small(small_print(diagnosis, among, asker, language))],
+        actions: vec![],
+    }
+}
+
+fn headline(diagnosis: &Diagnosis, language: Language) -> Line {
+    let target = &diagnosis.target;
+    let mut line =
+        vec![plain(format!("{} ", phrase::sign(diagnosis.verdict))), Span::Strong(name_of(diagnosis)), plain(": ")];
+    let state = match diagnosis.verdict {
+        Verdict::Sick if target.kind == "Pod" => diagnosis.symptom.clone(),
+        Verdict::Sick => pick(language, "pods cannot be made", "无法创建 Pod").to_owned(),
+        verdict => phrase::verdict(verdict, language).to_owned(),
+    };
+    line.push(Span::Strong(state));
+    let since = diagnosis.since.map(|since| diagnosis.at.duration_since(since)).filter(|d| d.is_positive());
+    if let (Verdict::Sick | Verdict::Unknown, Some(for_)) = (diagnosis.verdict, since) {
+        let for_ = phrase::duration(for_, language);
+        line.push(plain(match language {
+            Language::English => format!(" for {for_}"),
+            Language::Chinese => format!("，已 {for_}"),
+        }));
+    }
+    line
+}
+
+fn name_of(diagnosis: &Diagnosis) -> String {
+    let target = &diagnosis.target;
+    match (target.kind.as_str(), target.namespace.as_str()) {
+        ("Pod", namespace) => format!("{namespace}/{}", target.name),
+        (kind, "") => format!("{} {}", kind.to_lowercase(), target.name),
+        (kind, namespace) => format!("{namespace}/{}/{}", kind.to_lowercase(), target.name),
+    }
+}
+
+fn summary(finding: &Finding, language: Language) -> Line {
+    vec![plain(format!("{}{}", phrase::certainty(finding.certainty, language), finding.summary.of(language)))]
+}
+
+fn small_print(diagnosis: &Diagnosis, among: usize, asker: Option<&str>, language: Language) -> Line {
+    let mut parts: Vec<Line> = Vec::new();
+    if !diagnosis.cluster.is_empty() {
+        parts.push(vec![plain(format!("{} {}", pick(language, "cluster", "集群"), diagnosis.cluster))]);
+    }
+    if diagnosis.workload.kind != "Pod" {
+        parts.push(vec![plain(diagnosis.workload.to_string())]);
+    }
+    if let Some(node) = &diagnosis.node {
+        parts.push(vec![plain(format!("{} {node}", pick(language, "node", "节点")))]);
+    }
+    if let Some(since) = diagnosis.since {
+        parts.push(vec![plain(pick(language, "since ", "自 ")), Span::Time(since)]);
+    }
+    if among > 1 {
+        parts.push(vec![plain(match language {
+            Language::English => format!("the sickest of {among} pods that fit"),
+            Language::Chinese => format!("{among} 个匹配的 Pod 中最严重的一个"),
+        })]);
+    }
+    if let Some(asker) = asker {
+        parts.push(vec![plain(pick(language, "asked by ", "提问者 ")), Span::Person(asker.to_owned())]);
+    }
+    if parts.is_empty() {
+        parts.push(vec![plain(pick(language, "as of ", "截至 ")), Span::Time(diagnosis.at)]);
+    }
+    let mut line = Vec::new();
+    for (i, part) in parts.into_iter().enumerate() {
+        if i > 0 {
+            line.push(plain(" · "));
+        }
+        line.extend(part);
+    }
+    line
+}
+
+fn thread(diagnosis: &Diagnosis, language: Language) -> Vec<Message> {
+    let mut messages = Vec::new();
+    if let Some(finding) = diagnosis.answer() {
+        messages.push(evidence_and_fix(diagnosis, finding, language));
+    }
+    messages.push(looked_at(diagnosis, language));
+    messages
+}
+
+/// The first reply: with the parent it holds the whole name, the evidence and the fix.
+fn evidence_and_fix(diagnosis: &Diagnosis, finding: &Finding, language: Language) -> Message {
+    let mut parts = vec![Part::Heading(vec![plain(pick(language, "Why we think so", "判断依据"))])];
+    for evidence in finding.evidence.iter().take(EVIDENCE_SHOWN) {
+        parts.push(quote(evidence, diagnosis.at, language));
+    }
+    if finding.evidence.is_empty() {
+        parts.push(Part::Lines(vec![vec![plain(finding.cause.page.tell.of(language))]]));
+    }
+    if !finding.fixes.is_empty() {
+        parts.push(Part::Heading(vec![plain(pick(language, "How to fix it", "如何修复"))]));
+        for (i, fix) in finding.fixes.iter().enumerate() {
+            parts.extend(fix_parts(i + 1, fix, language));
+        }
+    }
+    Message { parts, actions: vec![] }
+}
+
+fn fix_parts(number: usize, fix: &Fix, language: Language) -> Vec<Part> {
+    let text = format!("{number}. {} ({})", fix.text.of(language), phrase::risk(fix.risk, language));
+    let mut parts = vec![Part::Lines(vec![vec![plain(text)]])];
+    if let Some(command) = &fix.command {
+        parts.push(Part::Code(command.clone()));
+    }
+    parts
+}
+
+/// The second reply: what else shows, what else was checked, what could not be read.
+fn looked_at(diagnosis: &Diagnosis, language: Language) -> Message {
+    let mut parts = Vec::new();
+    if let Some(finding) = diagnosis.answer() {
+        let rest: Vec<Part> = finding
+            .evidence
+            .iter()
+            .skip(EVIDENCE_SHOWN)
+            .map(|evidence| quote(evidence, diagnosis.at, language))
+            .collect();
+        if !rest.is_empty() {
+            parts.push(Part::Heading(vec![plain(pick(language, "More evidence", "更多依据"))]));
+            parts.extend(rest);
+        }
+        let page = &finding.cause.page;
+        parts.push(Part::Heading(vec![plain(page.title.of(language))]));
+        parts.push(Part::Lines(vec![
+            vec![plain(page.what.of(language))],
+            vec![
+                plain(pick(language, "More: /podoctor causes ", "更多：/podoctor causes ")),
+                Span::Code(finding.cause.id.to_owned()),
+            ],
+        ]));
+    }
+    let others: Vec<Line> = diagnosis.findings.iter().skip(1).map(|finding| also(finding, language)).collect();
+    if !others.is_empty() {
+        parts.push(Part::Heading(vec![plain(pick(language, "Also seen", "另外还发现"))]));
+        parts.push(Part::Lines(others));
+    }
+    if !diagnosis.unreadable.is_empty() {
+        parts.push(Part::Heading(vec![plain(pick(language, "Could not be read", "无法读取"))]));
+        let lines =
+            diagnosis.unreadable.iter().map(|unread| vec![plain(format!("{}: {}", unread.what, unread.why))]).collect();
+        parts.push(Part::Lines(lines));
+    }
+    if diagnosis.answer().is_none() {
+        parts.push(Part::Heading(vec![plain(pick(language, "Look at next", "下一步查看"))]));
+        parts.push(Part::Code(next_steps(diagnosis)));
+    }
+    parts.push(Part::Small(vec![plain(pick(language, "as of ", "截至 ")), Span::Time(diagnosis.at)]));
+    Message { parts, actions: vec![] }
+}
+
+fn also(finding: &Finding, language: Language) -> Line {
+    let mut line = vec![plain("• "), Span::Code(finding.cause.id.to_owned()), plain(" ")];
+    line.extend(summary(finding, language));
+    line
+}
+
+fn next_steps(diagnosis: &Diagnosis) -> String {
+    use crate::diagnosis::kubectl::{namespaced, quoted};
+    let target = &diagnosis.target;
+    let kind = target.kind.to_lowercase();
+    [
+        namespaced(&target.namespace, &format!("describe {kind} {}", quoted(&target.name))),
+        namespaced(
+            &target.namespace,
+            &format!("get events --field-selector involvedObject.name={}", quoted(&target.name)),
+        ),
+    ]
+    .join("\n")
+}
+
+fn quote(evidence: &Evidence, now: Timestamp, language: Language) -> Part {
+    let mut origin = vec![Span::Code(evidence.source.clone())];
+    if let Some(at) = evidence.at {
+        let age = phrase::duration(now.duration_since(at), language);
+        origin.push(plain(match language {
+            Language::English => format!(", {age} ago"),
+            Language::Chinese => format!("，{age}前"),
+        }));
+    }
+    Part::Quote { origin, text: evidence.quote.clone() }
+}
+
+fn many(groups: &[Group], asked: &str, asker: Option<&str>, language: Language) -> Reply {
+    let pods: usize = groups.iter().map(|group| group.pods.len()).sum();
+    let mut lines = Vec::new();
+    if groups.is_empty() {
+        lines.push(vec![
+            plain("🟢 "),
+            Span::Strong(asked.to_owned()),
+            plain(pick(language, ": nothing is wrong", "：一切正常")),
+        ]);
+    } else {
+        let text = match language {
+            Language::English => {
+                format!(": {} wrong, {pods} sick pods", counted(groups.len(), "thing is", "things are"))
+            }
+            Language::Chinese => format!("：{} 个问题，{pods} 个异常 Pod", groups.len()),
+        };
+        lines.push(vec![plain("🔴 "), Span::Strong(asked.to_owned()), plain(text)]);
+        lines.extend(groups.iter().take(GROUPS_IN_PARENT).map(|group| group_line(group, language)));
+    }
+    let mut parts = vec![Part::Lines(lines)];
+    if let Some(asker) = asker {
+        parts.push(Part::Small(vec![plain(pick(language, "asked by ", "提问者 ")), Span::Person(asker.to_owned())]));
+    }
+    let mut thread: Vec<Message> =
+        groups.iter().take(GROUPS_IN_THREAD).map(|group| group_message(group, language)).collect();
+    if groups.len() > GROUPS_IN_THREAD {
+        let rest: Vec<Line> = groups.iter().skip(GROUPS_IN_THREAD).map(|group| group_line(group, language)).collect();
+        thread.push(Message { parts: vec![Part::Lines(rest)], actions: vec![] });
+    }
+    Reply { parent: Message { parts, actions: vec![] }, thread }
+}
+
+/// Returns "1 thing is" or "3 things are".
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn group_line(group: &Group, language: Language) -> Line {
+    let diagnosis = &group.diagnosis;
+    let workload = format!("{}/{}", diagnosis.workload.namespace, diagnosis.workload.name);
+    let name = if diagnosis.target.kind == "Node" { name_of(diagnosis) } else { workload };
+    let mut line = vec![plain(format!("{} ", phrase::sign(diagnosis.verdict))), Span::Strong(name)];
+    if group.of > 1 && diagnosis.target.kind != "Node" {
+        line.push(plain(match language {
+            Language::English => format!(" ({} of {} pods)", group.pods.len(), group.of),
+            Language::Chinese => format!("（{}/{} 个 Pod）", group.pods.len(), group.of),
+        }));
+    }
+    line.push(plain(": "));
+    match diagnosis.answer() {
+        Some(finding) => line.extend(summary(finding, language)),
+        None => line.push(plain(format!("{}, {}", diagnosis.symptom, phrase::verdict(diagnosis.verdict, language)))),
+    }
+    line
+}
+
+fn group_message(group: &Group, language: Language) -> Message {
+    let mut parts = vec![Part::Lines(vec![group_line(group, language)])];
+    if let Some(finding) = group.diagnosis.answer() {
+        if let Some(evidence) = finding.evidence.first() {
+            parts.push(quote(evidence, group.diagnosis.at, language));
+        }
+        if let Some(fix) = finding.fixes.first() {
+            parts.extend(fix_parts(1, fix, language));
+        }
+    }
+    if !group.pods.is_empty() {
+        const SHOWN: usize = 10;
+        let mut names = group.pods.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        if group.pods.len() > SHOWN {
+            names.push_str(&format!(" … +{}", group.pods.len() - SHOWN));
+        }
+        parts.push(Part::Small(vec![plain(names)]));
+    }
+    Message { parts, actions: vec![] }
+}
+
+fn plain(text: impl Into<String>) -> Span {
+    Span::Plain(text.into())
+}

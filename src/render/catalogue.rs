@@ -1,0 +1,61 @@
+//! The catalogue of causes in words: the same on the terminal, in Slack and in the docs.
+
+use super::message::{Message, Part, Span};
+use super::phrase::pick;
+use crate::diagnosis::causes;
+use crate::diagnosis::{Cause, Language, Phase};
+
+/// Returns the page of one cause.
+pub fn page(cause: &Cause, language: Language) -> Message {
+    let page = &cause.page;
+    let section = |title: &str, text: &str| {
+        [Part::Heading(vec![Span::Plain(title.to_owned())]), Part::Lines(vec![vec![Span::Plain(text.to_owned())]])]
+    };
+    let mut parts = vec![
+        Part::Heading(vec![Span::Plain(page.title.of(language).to_owned())]),
+        Part::Small(vec![Span::Code(cause.id.to_owned()), Span::Plain(format!(" · {}", phases(cause)))]),
+        Part::Lines(vec![vec![Span::Plain(page.what.of(language).to_owned())]]),
+    ];
+    parts.extend(section(pick(language, "How to tell", "如何判断"), page.tell.of(language)));
+    parts.extend(section(pick(language, "What to do", "怎么办"), page.fix.of(language)));
+    if !page.sources.is_empty() {
+        parts.push(Part::Small(vec![Span::Plain(format!(
+            "{} {}",
+            pick(language, "Sources:", "来源："),
+            page.sources.join(" · ")
+        ))]));
+    }
+    Message { parts, actions: vec![] }
+}
+
+/// Returns the list of all causes, by phase.
+pub fn list(language: Language) -> Message {
+    let mut parts = Vec::new();
+    let mut phase: Option<Phase> = None;
+    for cause in by_phase() {
+        let first = cause.phases.first().copied();
+        if first != phase {
+            phase = first;
+            parts.push(Part::Heading(vec![Span::Plain(first.map_or("", Phase::name).to_owned())]));
+            parts.push(Part::Lines(Vec::new()));
+        }
+        if let Some(Part::Lines(lines)) = parts.last_mut() {
+            lines.push(vec![
+                Span::Code(cause.id.to_owned()),
+                Span::Plain(format!("  {}", cause.page.title.of(language))),
+            ]);
+        }
+    }
+    Message { parts, actions: vec![] }
+}
+
+/// Returns every cause in the order of a pod's life.
+pub fn by_phase() -> Vec<&'static Cause> {
+    let mut all: Vec<_> = causes::all().collect();
+    all.sort_by_key(|cause| cause.phases.first().copied());
+    all
+}
+
+fn phases(cause: &Cause) -> String {
+    cause.phases.iter().map(|phase| phase.name()).collect::<Vec<_>>().join(", ")
+}
