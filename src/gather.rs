@@ -1,4 +1,8 @@
 //! From a target to facts: live from the API, or from files. What cannot be read becomes unreadable.
 
 pub mod files;
+pub mod live;
+mod needs;
+mod reader;
+mod scan;
 pub mod snapshot;

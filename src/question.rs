@@ -128,7 +128,7 @@ fn answer_workload(
 ///
 /// Pods of a lost node are one group of that node, whatever their workload.
 pub fn survey(world: &World, now: Timestamp, namespace: Option<&str>) -> Vec<Group> {
-    let mut sizes: BTreeMap<Workload, usize> = BTreeMap::new();
+    let mut sizes: BTreeMap<Workload, usize> = world.calm.clone();
     let mut groups: BTreeMap<(String, String), Group> = BTreeMap::new();
     let pods: Box<dyn Iterator<Item = _>> = match namespace {
         Some(namespace) => Box::new(world.pods.seen_in(namespace)),

@@ -1,16 +1,22 @@
 //! `podoctor diagnose TARGET`: the engine on the terminal, live or from files.
 
 use super::paint::{LanguageArg, Output, print, style};
+use crate::cluster::{Cluster, ClusterSource};
 use crate::diagnosis::Verdict;
-use crate::gather::files;
+use crate::facts::World;
+use crate::gather::{files, live};
 use crate::question::{self, Answer};
 use crate::render::report::Report;
 use crate::render::{answer, markdown, terminal};
-use crate::target;
+use crate::target::{self, Target};
 use anyhow::Context;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long a cluster may take to answer; what is missing then is told as unreadable.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -32,6 +38,12 @@ pub struct Args {
     /// The moment of the snapshot, RFC 3339 [default: the newest time in it]
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
+    /// The kubeconfig to use [default: KUBECONFIG, ~/.kube/config, or the pod's service account]
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig [default: the current one]
+    #[arg(long, value_name = "NAME", conflicts_with = "from")]
+    context: Option<String>,
     /// The form of the output
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -44,6 +56,13 @@ pub struct Args {
 /// Where the target cannot be understood, found or read.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let target = target::parse(&args.target).with_context(|| format!("target {:?}", args.target))?;
+    let (world, now) = if args.from.is_empty() { from_cluster(args, &target)? } else { from_files(args, &target)? };
+    let answer = question::answer(&world, now, &target)?;
+    show(args, &answer);
+    Ok(exit_code(&answer))
+}
+
+fn from_files(args: &Args, target: &Target) -> anyhow::Result<(World, Timestamp)> {
     let snapshot = files::read(&args.from);
     for mishap in &snapshot.mishaps {
         eprintln!("warning: {mishap}");
@@ -54,9 +73,23 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let now =
         args.at.or(snapshot.newest).context("the files hold no Kubernetes object that tells a time; give --at")?;
-    let answer = question::answer(&world, now, &target)?;
-    show(args, &answer);
-    Ok(exit_code(&answer))
+    Ok((world, now))
+}
+
+fn from_cluster(args: &Args, target: &Target) -> anyhow::Result<(World, Timestamp)> {
+    let source = ClusterSource {
+        name: String::new(),
+        kubeconfig: args.kubeconfig.clone(),
+        // On the terminal a cluster is a context of the kubeconfig.
+        context: args.context.clone().or(target.cluster.clone()),
+    };
+    let now = args.at.unwrap_or_else(Timestamp::now);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let world = runtime.block_on(async {
+        let cluster = Cluster::connect(&source).await?;
+        live::gather(&cluster, target, now, PATIENCE).await
+    })?;
+    Ok((world, now))
 }
 
 fn show(args: &Args, answer: &Answer) {

@@ -27,25 +27,34 @@ impl<T> Default for Objects<T> {
     }
 }
 
+/// How far the reading of a kind went, whatever the kind.
+pub trait Extent {
+    /// Notes that every object of the kind was read.
+    fn read_everywhere(&mut self);
+    /// Notes that every object of the kind in a namespace was read.
+    fn read_namespace(&mut self, namespace: &str);
+    /// Notes that one object was asked for: if it is not here, it does not exist.
+    fn read_name(&mut self, namespace: &str, name: &str);
+}
+
+impl<T> Extent for Objects<T> {
+    fn read_everywhere(&mut self) {
+        self.read.everywhere = true;
+    }
+
+    fn read_namespace(&mut self, namespace: &str) {
+        self.read.namespaces.insert(namespace.to_owned());
+    }
+
+    fn read_name(&mut self, namespace: &str, name: &str) {
+        self.read.names.insert((namespace.to_owned(), name.to_owned()));
+    }
+}
+
 impl<T> Objects<T> {
     /// Adds an object.
     pub fn insert(&mut self, namespace: &str, name: &str, object: T) {
         self.items.insert((namespace.to_owned(), name.to_owned()), object);
-    }
-
-    /// Notes that every object of the kind was read.
-    pub fn read_everywhere(&mut self) {
-        self.read.everywhere = true;
-    }
-
-    /// Notes that every object of the kind in a namespace was read.
-    pub fn read_namespace(&mut self, namespace: &str) {
-        self.read.namespaces.insert(namespace.to_owned());
-    }
-
-    /// Notes that one object was asked for: if it is not here, it does not exist.
-    pub fn read_name(&mut self, namespace: &str, name: &str) {
-        self.read.names.insert((namespace.to_owned(), name.to_owned()));
     }
 
     /// Returns the named object; `namespace` is empty for cluster objects.

@@ -3,7 +3,7 @@
 use super::event::Event;
 use super::known::Known;
 use super::log::ContainerLog;
-use super::objects::{Key, Objects};
+use super::objects::{Extent, Key, Objects};
 use k8s_openapi::api::{
     admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
     apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
@@ -73,11 +73,14 @@ pub struct World {
     /// Objects of all other kinds, by kind: CertificateSigningRequest, PodGroup, NodeClaim, ResourceClaim, APIService …
     pub others: BTreeMap<String, Objects<serde_json::Value>>,
     pub logs: BTreeMap<(String, String, String), ContainerLog>,
-    /// What could not be read, in order of finding out.
+    /// How many pods of each workload were seen to be calm and not kept (a scan keeps only what may be sick).
+    pub calm: BTreeMap<super::Workload, usize>,
+    /// What could not be read.
     pub unread: BTreeSet<Unread>,
     events: HashMap<(String, String, String), Vec<Event>>,
     events_read: Objects<()>,
     events_by_object: BTreeSet<(String, String, String)>,
+    pods_read_by_node: BTreeSet<String>,
 }
 
 impl World {
@@ -98,10 +101,7 @@ impl World {
 
     /// Notes that all events of a namespace (`None` = of the cluster) were read.
     pub fn events_were_read(&mut self, namespace: Option<&str>) {
-        match namespace {
-            Some(namespace) => self.events_read.read_namespace(namespace),
-            None => self.events_read.read_everywhere(),
-        }
+        self.read_collection("Event", namespace.unwrap_or_default());
     }
 
     /// Notes that the events of one object were read.
@@ -139,43 +139,68 @@ impl World {
     /// Concludes from the kinds that a snapshot holds what was read: a kind that is there was read in the namespaces
     /// that it is there for, a kind that is not there is unreadable.
     pub fn conclude(&mut self, met: &super::intake::Met) {
-        fn note<T>(objects: &mut Objects<T>, kind: &str, met: &super::intake::Met) {
-            for (_, namespace) in met.kinds.iter().filter(|(k, _)| k == kind) {
-                if namespace.is_empty() { objects.read_everywhere() } else { objects.read_namespace(namespace) }
-            }
+        for (kind, namespace) in &met.kinds {
+            self.read_collection(kind, namespace);
         }
-        note(&mut self.pods, "Pod", met);
-        note(&mut self.nodes, "Node", met);
-        note(&mut self.leases, "Lease", met);
-        note(&mut self.namespaces, "Namespace", met);
-        note(&mut self.config_maps, "ConfigMap", met);
-        note(&mut self.secrets, "Secret", met);
-        note(&mut self.service_accounts, "ServiceAccount", met);
-        note(&mut self.services, "Service", met);
-        note(&mut self.claims, "PersistentVolumeClaim", met);
-        note(&mut self.volumes, "PersistentVolume", met);
-        note(&mut self.storage_classes, "StorageClass", met);
-        note(&mut self.volume_attachments, "VolumeAttachment", met);
-        note(&mut self.csi_nodes, "CSINode", met);
-        note(&mut self.csi_drivers, "CSIDriver", met);
-        note(&mut self.deployments, "Deployment", met);
-        note(&mut self.replica_sets, "ReplicaSet", met);
-        note(&mut self.stateful_sets, "StatefulSet", met);
-        note(&mut self.daemon_sets, "DaemonSet", met);
-        note(&mut self.replication_controllers, "ReplicationController", met);
-        note(&mut self.jobs, "Job", met);
-        note(&mut self.cron_jobs, "CronJob", met);
-        note(&mut self.quotas, "ResourceQuota", met);
-        note(&mut self.limit_ranges, "LimitRange", met);
-        note(&mut self.runtime_classes, "RuntimeClass", met);
-        note(&mut self.priority_classes, "PriorityClass", met);
-        note(&mut self.disruption_budgets, "PodDisruptionBudget", met);
-        note(&mut self.validating_webhooks, "ValidatingWebhookConfiguration", met);
-        note(&mut self.mutating_webhooks, "MutatingWebhookConfiguration", met);
-        note(&mut self.events_read, "Event", met);
-        for (kind, objects) in &mut self.others {
-            note(objects, kind, met);
+    }
+
+    /// Notes that every object of a kind was read: in a namespace, or with an empty one in the cluster.
+    pub fn read_collection(&mut self, kind: &str, namespace: &str) {
+        if let Some(read) = self.extent(kind) {
+            if namespace.is_empty() { read.read_everywhere() } else { read.read_namespace(namespace) }
         }
+    }
+
+    /// Notes that one object was asked for: if it is not here, it does not exist.
+    pub fn read_name(&mut self, kind: &str, namespace: &str, name: &str) {
+        if let Some(read) = self.extent(kind) {
+            read.read_name(namespace, name);
+        }
+    }
+
+    fn extent(&mut self, kind: &str) -> Option<&mut dyn Extent> {
+        Some(match kind {
+            "Pod" => &mut self.pods,
+            "Node" => &mut self.nodes,
+            "Lease" => &mut self.leases,
+            "Namespace" => &mut self.namespaces,
+            "ConfigMap" => &mut self.config_maps,
+            "Secret" => &mut self.secrets,
+            "ServiceAccount" => &mut self.service_accounts,
+            "Service" => &mut self.services,
+            "PersistentVolumeClaim" => &mut self.claims,
+            "PersistentVolume" => &mut self.volumes,
+            "StorageClass" => &mut self.storage_classes,
+            "VolumeAttachment" => &mut self.volume_attachments,
+            "CSINode" => &mut self.csi_nodes,
+            "CSIDriver" => &mut self.csi_drivers,
+            "Deployment" => &mut self.deployments,
+            "ReplicaSet" => &mut self.replica_sets,
+            "StatefulSet" => &mut self.stateful_sets,
+            "DaemonSet" => &mut self.daemon_sets,
+            "ReplicationController" => &mut self.replication_controllers,
+            "Job" => &mut self.jobs,
+            "CronJob" => &mut self.cron_jobs,
+            "ResourceQuota" => &mut self.quotas,
+            "LimitRange" => &mut self.limit_ranges,
+            "RuntimeClass" => &mut self.runtime_classes,
+            "PriorityClass" => &mut self.priority_classes,
+            "PodDisruptionBudget" => &mut self.disruption_budgets,
+            "ValidatingWebhookConfiguration" => &mut self.validating_webhooks,
+            "MutatingWebhookConfiguration" => &mut self.mutating_webhooks,
+            "Event" => &mut self.events_read,
+            other => self.others.get_mut(other)?,
+        })
+    }
+
+    /// Notes that all pods of a node were read.
+    pub fn pods_of_node_were_read(&mut self, node: &str) {
+        self.pods_read_by_node.insert(node.to_owned());
+    }
+
+    /// Returns true where every pod of the node is here.
+    pub fn knows_pods_of(&self, node: &str) -> bool {
+        self.pods_read_by_node.contains(node) || self.pods.all().present().is_some()
     }
 
     /// Returns what was read of a container's logs.

@@ -1,0 +1,196 @@
+//! Reads what is needed into a world: in parallel, each thing once, within a deadline and a number of requests.
+
+use super::needs::Need;
+use crate::cluster::{Cluster, ReadError, Resource, log_path};
+use crate::facts::World;
+use crate::facts::intake::{self, Met};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use tokio::time::Instant;
+
+/// How much of a log's end is read: enough for the last lines of any crash.
+const LOG_LINES: u32 = 100;
+const LOG_BYTES: u32 = 64 * 1024;
+/// Lists that could be long are cut: what is beyond is not needed for one question.
+const LIST_LIMIT: &str = "500";
+
+/// A world in the making.
+pub struct Reader<'a> {
+    cluster: &'a Cluster,
+    pub world: World,
+    deadline: Instant,
+    requests_left: usize,
+    asked: BTreeSet<Need>,
+    /// The failure that keeps everything from being read, where there is one.
+    pub fatal: Option<ReadError>,
+}
+
+impl<'a> Reader<'a> {
+    /// Returns a reader of a cluster that sends at most so many requests until the deadline.
+    pub fn new(cluster: &'a Cluster, deadline: Instant, requests: usize) -> Self {
+        let mut world = World::default();
+        world.cluster.clone_from(&cluster.name);
+        Self { cluster, world, deadline, requests_left: requests, asked: BTreeSet::new(), fatal: None }
+    }
+
+    /// Reads those needs that were not asked for yet, the first ones first; all of them at once.
+    ///
+    /// Returns false when there was nothing left to read.
+    pub async fn read(&mut self, needs: Vec<Need>) -> bool {
+        let mut fresh = Vec::new();
+        for need in needs {
+            if !self.asked.contains(&need) && fresh.len() < self.requests_left && !self.covered(&need) {
+                self.asked.insert(need.clone());
+                fresh.push(need);
+            }
+        }
+        if fresh.is_empty() {
+            return false;
+        }
+        self.requests_left -= fresh.len();
+        let deadline = self.deadline;
+        let cluster = self.cluster;
+        let mut answers: FuturesUnordered<_> = fresh
+            .into_iter()
+            .map(|need| async move {
+                let path = path(&need);
+                let answer = tokio::time::timeout_at(deadline, cluster.get(&path)).await;
+                (need, answer.unwrap_or(Err(ReadError::Slow)))
+            })
+            .collect();
+        while let Some((need, answer)) = answers.next().await {
+            self.take(&need, answer);
+        }
+        self.world.sort_events();
+        true
+    }
+
+    /// Returns true where a larger read already holds the answer.
+    fn covered(&self, need: &Need) -> bool {
+        match need {
+            Need::Object { resource, namespace, .. } => {
+                self.asked.contains(&Need::Collection { resource: *resource, namespace: namespace.clone() })
+            }
+            _ => false,
+        }
+    }
+
+    fn take(&mut self, need: &Need, answer: Result<String, ReadError>) {
+        match answer {
+            Ok(text) => self.take_text(need, text),
+            Err(ReadError::NotFound(message)) => match need {
+                Need::Log { .. } => self.log_error(need, &message),
+                _ => self.note_read(need),
+            },
+            Err(error) => {
+                if let (Need::Log { .. }, ReadError::Api { message, .. }) = (need, &error) {
+                    self.log_error(need, message);
+                } else {
+                    self.world.note_unread(words(need), error.to_string());
+                }
+                if error.is_fatal() && self.fatal.is_none() {
+                    self.fatal = Some(error);
+                }
+            }
+        }
+    }
+
+    fn take_text(&mut self, need: &Need, text: String) {
+        if let Need::Log { namespace, pod, container, previous } = need {
+            let log = self.world.logs.entry((namespace.clone(), pod.clone(), container.clone())).or_default();
+            if *previous {
+                log.previous = Some(text)
+            } else {
+                log.current = Some(text)
+            }
+            return;
+        }
+        match serde_json::from_str::<Value>(&text) {
+            Ok(value) => {
+                let cut = value.pointer("/metadata/continue").and_then(Value::as_str).is_some_and(|c| !c.is_empty());
+                for error in intake::take(&mut self.world, value, &mut Met::default()) {
+                    self.world.note_unread(words(need), error.to_string());
+                }
+                if cut {
+                    self.world.note_unread(words(need), format!("only the first {LIST_LIMIT} were read"));
+                } else {
+                    self.note_read(need);
+                }
+            }
+            Err(error) => self.world.note_unread(words(need), format!("the API's answer is no JSON: {error}")),
+        }
+    }
+
+    fn log_error(&mut self, need: &Need, message: &str) {
+        if let Need::Log { namespace, pod, container, previous: false } = need {
+            let log = self.world.logs.entry((namespace.clone(), pod.clone(), container.clone())).or_default();
+            log.error = Some(message.to_owned());
+        }
+    }
+
+    /// Notes how far a reading went, so that what is not there is absent.
+    fn note_read(&mut self, need: &Need) {
+        let world = &mut self.world;
+        match need {
+            Need::Object { resource, namespace, name } => world.read_name(resource.parts().3, namespace, name),
+            Need::Collection { resource, namespace } => world.read_collection(resource.parts().3, namespace),
+            Need::EventsOf { kind, namespace, name } => world.events_of_were_read(kind, namespace, name),
+            Need::PodsOn { node } => {
+                world.pods_of_node_were_read(node);
+            }
+            Need::Selected { .. } | Need::Log { .. } => {}
+        }
+    }
+
+    /// Returns why a kind could not be read: the failure of everything, or what was noted for it.
+    pub fn failure(&self, what: &str) -> ReadError {
+        self.fatal.clone().unwrap_or_else(|| {
+            let noted = self.world.unread.iter().find(|unread| unread.what.starts_with(what));
+            ReadError::Other(noted.map_or_else(|| format!("{what} could not be read"), |unread| unread.why.clone()))
+        })
+    }
+
+    /// Reads one text outside the needs of a subject; counts as a request.
+    pub async fn fetch(&mut self, path: &str) -> Result<String, ReadError> {
+        self.requests_left = self.requests_left.saturating_sub(1);
+        tokio::time::timeout_at(self.deadline, self.cluster.get(path)).await.unwrap_or(Err(ReadError::Slow))
+    }
+}
+
+fn path(need: &Need) -> String {
+    match need {
+        Need::Object { resource, namespace, name } => resource.object(namespace, name),
+        Need::Collection { resource, namespace } => resource.list(namespace, &[("limit", LIST_LIMIT)]),
+        Need::Selected { resource, namespace, selector } => {
+            resource.list(namespace, &[("labelSelector", selector), ("limit", LIST_LIMIT)])
+        }
+        Need::EventsOf { kind, namespace, name } => {
+            let selector = format!("involvedObject.kind={kind},involvedObject.name={name}");
+            // Events about cluster objects stand in `default`; the kubelet's about its node too.
+            let namespace = if namespace.is_empty() { "default" } else { namespace };
+            Resource::Events.list(namespace, &[("fieldSelector", &selector), ("limit", LIST_LIMIT)])
+        }
+        Need::PodsOn { node } => {
+            Resource::Pods.list("", &[("fieldSelector", &format!("spec.nodeName={node}")), ("limit", LIST_LIMIT)])
+        }
+        Need::Log { namespace, pod, container, previous } => {
+            log_path(namespace, pod, container, *previous, LOG_LINES, LOG_BYTES)
+        }
+    }
+}
+
+/// Returns a need as it is named in "could not be read".
+fn words(need: &Need) -> String {
+    match need {
+        Need::Object { resource, namespace, name } if namespace.is_empty() => format!("{} {name}", resource.parts().2),
+        Need::Object { resource, namespace, name } => format!("{} {namespace}/{name}", resource.parts().2),
+        Need::Collection { resource, namespace } if namespace.is_empty() => resource.parts().2.to_owned(),
+        Need::Collection { resource, namespace } => format!("{} of {namespace}", resource.parts().2),
+        Need::Selected { resource, namespace, .. } => format!("{} of {namespace}", resource.parts().2),
+        Need::EventsOf { kind, namespace, name } if namespace.is_empty() => format!("events of {kind} {name}"),
+        Need::EventsOf { kind, namespace, name } => format!("events of {kind} {namespace}/{name}"),
+        Need::PodsOn { node } => format!("the pods on node {node}"),
+        Need::Log { namespace, pod, container, .. } => format!("the log of {namespace}/{pod} {container}"),
+    }
+}
