@@ -5,3 +5,6 @@
 pub mod kernel;
 pub mod runtime;
 pub mod text;
+pub mod admission;
+pub mod log_error;
+pub mod scheduler;
