@@ -5,6 +5,4 @@
 pub mod kernel;
 pub mod runtime;
 pub mod text;
-pub mod admission;
 pub mod log_error;
-pub mod scheduler;
