@@ -1,4 +1,5 @@
 //! Chat fronts: where requests come from and replies go to.
 
 pub mod front;
+pub mod command;
 pub mod slack;

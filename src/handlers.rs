@@ -1,1 +1,8 @@
-//! One file a thing that happens; each takes what it uses and returns a reply.
+//! One file a thing that happens; each takes what it uses and returns what to say.
+
+pub mod clusters;
+pub mod ask;
+pub mod status;
+pub mod respond;
+
+pub use clusters::Clusters;

@@ -22,4 +22,5 @@ pub mod question;
 pub mod render;
 pub mod server;
 pub mod settings;
+pub mod access;
 pub mod target;

@@ -1,6 +1,7 @@
 //! Everything podoctor says, as messages that suit any chat.
 
 pub mod answer;
+pub mod guidance;
 pub mod catalogue;
 pub mod markdown;
 pub mod message;

@@ -120,4 +120,6 @@ pub trait Front: Send + Sync {
         message: &Message,
         everyone: bool,
     ) -> impl Future<Output = Result<(), FrontError>> + Send;
+    /// Returns the people of a user group, fresh enough to decide by.
+    fn members(&self, group: &str) -> impl Future<Output = Result<Vec<String>, FrontError>> + Send;
 }

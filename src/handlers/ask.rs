@@ -1,0 +1,50 @@
+//! A question is asked: read what it needs, diagnose, say it.
+
+use super::clusters::Clusters;
+use crate::diagnosis::Language;
+use crate::gather::live;
+use crate::question;
+use crate::render::message::Reply;
+use crate::render::{answer, guidance};
+use crate::target::{Target, What};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How long one question may read; what is missing then is told as unreadable.
+pub const PATIENCE: Duration = Duration::from_secs(8);
+/// A whole cluster takes longer than a pod.
+const SCAN_PATIENCE: Duration = Duration::from_secs(25);
+
+/// Answers a question. `asker` is named in the parent where the chat does not show who asked.
+pub async fn ask(
+    clusters: &Clusters,
+    target: &Target,
+    now: Timestamp,
+    asker: Option<&str>,
+    language: Language,
+) -> Reply {
+    let asked = target.to_string();
+    let cluster = match clusters.get(target.cluster.as_deref()) {
+        Ok(cluster) => cluster,
+        Err(error) => return guidance::sorry(&asked, &sentence(&error.to_string()), asker, language),
+    };
+    let patience = if matches!(target.what, What::Cluster | What::Namespace(_)) { SCAN_PATIENCE } else { PATIENCE };
+    let world = match live::gather(cluster, target, now, patience).await {
+        Ok(world) => world,
+        Err(error) => {
+            let why = format!("cluster {}: {error}", cluster.name);
+            return guidance::sorry(&asked, &sentence(&why), asker, language);
+        }
+    };
+    match question::answer(&world, now, target) {
+        Ok(found) => answer::reply(&found, &asked, asker, language),
+        Err(error) => guidance::sorry(&asked, &sentence(&error.to_string()), asker, language),
+    }
+}
+
+/// Makes a sentence of an error's lowercase fragment.
+fn sentence(fragment: &str) -> String {
+    let mut chars = fragment.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str().trim_end_matches('.'))
+}

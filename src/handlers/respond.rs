@@ -1,0 +1,197 @@
+//! Something came in from a chat: decide who may, answer in the right place, never twice and never silently.
+//!
+//! A command has no message of its own, so its answer is a parent with a thread; a mention is answered in its thread,
+//! or the thread it stands in. Where the bot may not post, the whole answer goes back on the request's own path.
+
+use super::clusters::Clusters;
+use super::{ask, status};
+use crate::access::{self, Refusal, Who};
+use crate::chat::command::{self, Request};
+use crate::chat::front::{Front, FrontError, Incoming, Place, Posted, What};
+use crate::diagnosis::{Language, causes};
+use crate::question::nearest;
+use crate::render::message::{Message, Reply};
+use crate::render::{catalogue, guidance};
+use crate::settings::{self, Settings};
+use crate::target::{Target, What as TargetWhat};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// What answers are made from and where they go.
+pub struct Desk<F> {
+    pub front: Arc<F>,
+    pub clusters: Clusters,
+    pub settings: Arc<Settings>,
+    /// The workspace whose people may ask.
+    pub own_team: String,
+}
+
+/// How an answer wants to be heard.
+enum Said {
+    /// By everybody, with its thread.
+    Openly(Reply),
+    /// By the asker alone.
+    Quietly(Message),
+}
+
+impl<F: Front> Desk<F> {
+    /// Handles one thing that came in.
+    ///
+    /// # Errors
+    /// Where nothing could be said anywhere.
+    pub async fn handle(&self, incoming: &Incoming, now: Timestamp) -> Result<(), FrontError> {
+        let language = language(&self.settings, &incoming.place.channel);
+        match &incoming.what {
+            What::Command { text } => {
+                let said = self.answer(&command::parse(text), text, incoming, true, now, language).await;
+                self.say_to_command(incoming, said, language).await
+            }
+            What::Mention { message, text } => {
+                let seen = Posted { channel: incoming.place.channel.clone(), id: message.clone() };
+                // The sign that somebody is at work is a courtesy: a channel that forbids it still gets its answer.
+                let _ = self.front.react(&seen, "eyes").await;
+                let said = self.answer(&command::parse_mention(text), text, incoming, false, now, language).await;
+                let outcome = self.say_in_thread(incoming, message, said).await;
+                let _ = self.front.unreact(&seen, "eyes").await;
+                outcome
+            }
+            What::Shortcut { message, text } => {
+                let said = self.answer(&command::parse_mention(text), text, incoming, false, now, language).await;
+                self.say_in_thread(incoming, message, said).await
+            }
+            // Buttons, reactions and the home tab belong to alerts and remedies.
+            What::Click { .. } | What::Reaction { .. } | What::HomeOpened => Ok(()),
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: &Request,
+        text: &str,
+        incoming: &Incoming,
+        name_asker: bool,
+        now: Timestamp,
+        language: Language,
+    ) -> Said {
+        if let Err(refusal) = self.may_ask(request, incoming).await {
+            return Said::Quietly(guidance::refused(&refusal, language));
+        }
+        let asker = name_asker.then_some(incoming.person.id.as_str());
+        match request {
+            Request::Help => Said::Quietly(guidance::help(language)),
+            Request::Status => Said::Quietly(status::status(&self.clusters, language).await),
+            Request::Causes(None) => Said::Quietly(catalogue::list(language)),
+            Request::Causes(Some(id)) => match causes::by_id(id) {
+                Some(cause) => Said::Quietly(catalogue::page(cause, language)),
+                None => Said::Openly(guidance::sorry(text, &no_cause(id, language), asker, language)),
+            },
+            Request::Sick => {
+                let all = Target { cluster: None, what: TargetWhat::Cluster };
+                Said::Openly(ask::ask(&self.clusters, &all, now, asker, language).await)
+            }
+            Request::Diagnose(target) => Said::Openly(ask::ask(&self.clusters, target, now, asker, language).await),
+            Request::Unclear(unclear) => {
+                Said::Openly(guidance::sorry(text, &guidance::unclear(unclear, language), asker, language))
+            }
+        }
+    }
+
+    async fn may_ask(&self, request: &Request, incoming: &Incoming) -> Result<(), Refusal> {
+        let mut who = Who {
+            id: incoming.person.id.clone(),
+            team: incoming.person.team.clone(),
+            groups: Vec::new(),
+            channel: incoming.place.channel.clone(),
+        };
+        for group in access::groups_for_asking(&self.settings.access) {
+            // A group that cannot be read grants nothing.
+            if self.front.members(group).await.is_ok_and(|members| members.contains(&who.id)) {
+                who.groups.push(group.to_owned());
+            }
+        }
+        let named = match request {
+            Request::Diagnose(target) => target.cluster.as_deref(),
+            _ => None,
+        };
+        let cluster = self.clusters.get(named).map_or("", |cluster| cluster.name.as_str());
+        access::may_ask(&self.settings.access, &self.own_team, &who, cluster, request.namespace())
+    }
+
+    async fn say_to_command(&self, incoming: &Incoming, said: Said, language: Language) -> Result<(), FrontError> {
+        match said {
+            Said::Quietly(message) => self.whisper(incoming, &message).await,
+            Said::Openly(reply) => match self.front.post(&incoming.place, &reply.parent).await {
+                Ok(posted) => self.thread(&posted.channel, &posted.id, &reply.thread).await,
+                Err(FrontError::NotMember { .. } | FrontError::Closed { .. }) if incoming.return_path.is_some() => {
+                    self.whisper(incoming, &whole(&reply, language)).await
+                }
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    async fn say_in_thread(&self, incoming: &Incoming, message: &str, said: Said) -> Result<(), FrontError> {
+        let channel = incoming.place.channel.clone();
+        let thread = incoming.place.thread.clone().unwrap_or_else(|| message.to_owned());
+        match said {
+            Said::Quietly(message) => {
+                // Help and the like are for everybody in a thread that asked for them, but a refusal is private.
+                let place = Place { channel, thread: Some(thread) };
+                self.front.whisper(&place, &incoming.person, &message).await
+            }
+            Said::Openly(reply) => {
+                let place = Place { channel: channel.clone(), thread: Some(thread.clone()) };
+                match self.front.post(&place, &reply.parent).await {
+                    Ok(_) => self.thread(&channel, &thread, &reply.thread).await,
+                    Err(FrontError::NotMember { .. } | FrontError::Closed { .. }) if incoming.return_path.is_some() => {
+                        let language = language(&self.settings, &channel);
+                        self.whisper(incoming, &whole(&reply, language)).await
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    async fn thread(&self, channel: &str, parent: &str, messages: &[Message]) -> Result<(), FrontError> {
+        let place = Place { channel: channel.to_owned(), thread: Some(parent.to_owned()) };
+        for message in messages {
+            self.front.post(&place, message).await?;
+        }
+        Ok(())
+    }
+
+    async fn whisper(&self, incoming: &Incoming, message: &Message) -> Result<(), FrontError> {
+        match &incoming.return_path {
+            Some(path) => self.front.respond(path, message, false).await,
+            None => self.front.whisper(&incoming.place, &incoming.person, message).await,
+        }
+    }
+}
+
+/// Returns a whole reply as one message, with the hint how to get a thread next time.
+fn whole(reply: &Reply, language: Language) -> Message {
+    let mut message = reply.parent.clone();
+    for reply in &reply.thread {
+        message.parts.extend(reply.parts.iter().cloned());
+    }
+    message.with(guidance::invite(language))
+}
+
+fn no_cause(id: &str, language: Language) -> String {
+    let near = nearest(id, causes::all().map(|cause| cause.id)).join(", ");
+    match (language, near.is_empty()) {
+        (Language::English, true) => format!("There is no cause `{id}`; /podoctor causes lists them."),
+        (Language::English, false) => format!("There is no cause `{id}`; nearest: {near}."),
+        (Language::Chinese, true) => format!("没有原因 `{id}`；/podoctor causes 列出全部。"),
+        (Language::Chinese, false) => format!("没有原因 `{id}`；最接近的是：{near}。"),
+    }
+}
+
+/// Returns the language of a conversation.
+pub fn language(settings: &Settings, channel: &str) -> Language {
+    match settings.language_in(channel) {
+        settings::Language::English => Language::English,
+        settings::Language::SimplifiedChinese => Language::Chinese,
+    }
+}

@@ -1,0 +1,152 @@
+//! What is said when there is no diagnosis to give: help, refusals, and mistakes with what to do about them.
+
+use super::message::{Line, Message, Part, Reply, Span};
+use super::phrase::pick;
+use crate::access::Refusal;
+use crate::chat::command::Unclear;
+use crate::diagnosis::Language;
+
+/// Returns the help.
+pub fn help(language: Language) -> Message {
+    let rows: [(&str, &str, &str); 8] = [
+        (
+            "/podoctor prod/manage-5bd...",
+            "why is this pod stuck? The start of its name will do",
+            "这个 Pod 为什么卡住？名字的开头就够",
+        ),
+        (
+            "/podoctor prod/deploy/manage",
+            "a workload (deploy, sts, ds, job, cronjob, rs)",
+            "一个工作负载（deploy、sts、ds、job、cronjob、rs）",
+        ),
+        ("/podoctor prod", "everything that is wrong in a namespace", "一个命名空间里的所有问题"),
+        ("/podoctor", "everything that is wrong in the cluster", "集群里的所有问题"),
+        ("/podoctor eu-1:prod/web-1", "in another cluster", "在另一个集群里"),
+        ("/podoctor causes cgroup-oom", "what a cause means, and what to do", "一个原因的含义和处理方法"),
+        ("/podoctor status", "which clusters I see", "我能看到哪些集群"),
+        (
+            "@podoctor why is prod/manage-5bd... stuck?",
+            "the same in any words, in a thread too",
+            "用任何说法都可以，也可在话题中",
+        ),
+    ];
+    let lines: Vec<Line> = rows
+        .into_iter()
+        .map(|(usage, en, zh)| vec![Span::Code(usage.to_owned()), plain("  "), plain(pick(language, en, zh))])
+        .collect();
+    Message {
+        parts: vec![
+            Part::Heading(vec![plain(pick(language, "What I can do", "我能做什么"))]),
+            Part::Lines(lines),
+            Part::Small(vec![plain(pick(
+                language,
+                "I only read. The shortcut \"Diagnose\" on a message that names a pod works as well.",
+                "我只读取，不改动。也可以在提到 Pod 的消息上使用快捷方式 “Diagnose”。",
+            ))]),
+        ],
+        actions: vec![],
+    }
+}
+
+/// Returns the reply to a question that has no answer: what was asked, why there is none, what to do.
+pub fn sorry(asked: &str, why: &str, asker: Option<&str>, language: Language) -> Reply {
+    let mut small = vec![plain(pick(language, "asked by ", "提问者 "))];
+    let mut parent = Message {
+        parts: vec![Part::Lines(vec![
+            vec![plain("⚪ "), Span::Strong(shown(asked)), plain(pick(language, ": no answer", "：没有答案"))],
+            vec![plain(why.to_owned())],
+        ])],
+        actions: vec![],
+    };
+    if let Some(asker) = asker {
+        small.push(Span::Person(asker.to_owned()));
+        parent.parts.push(Part::Small(small));
+    }
+    Reply { parent, thread: vec![how_to_ask(language)] }
+}
+
+/// Returns why the words of a request could not be understood.
+pub fn unclear(unclear: &Unclear, language: Language) -> String {
+    match unclear {
+        Unclear::Target(error) => match language {
+            Language::English => format!("I cannot read that as a target: {error}."),
+            Language::Chinese => format!("我无法把它读作目标：{error}。"),
+        },
+        Unclear::NoTarget => pick(
+            language,
+            "I see no target in that. Name a pod as NAMESPACE/POD, such as prod/manage-5bd...",
+            "我没有看到目标。请用 命名空间/Pod 的形式，例如 prod/manage-5bd...",
+        )
+        .to_owned(),
+    }
+}
+
+/// Returns why a person is refused, and who may.
+pub fn refused(refusal: &Refusal, language: Language) -> Message {
+    let mut line = match refusal {
+        Refusal::Stranger => {
+            vec![plain(pick(language, "I answer people of this workspace only.", "我只回答本工作区成员的问题。"))]
+        }
+        Refusal::NotAllowed { who_may } if who_may.is_empty() => vec![plain(pick(
+            language,
+            "Nobody may ask about this here (setting access.ask).",
+            "这里没有人可以查询它（设置 access.ask）。",
+        ))],
+        Refusal::NotAllowed { .. } => {
+            vec![plain(pick(
+                language,
+                "You may not ask about this here. These may: ",
+                "你不能在这里查询它。可以查询的有：",
+            ))]
+        }
+    };
+    if let Refusal::NotAllowed { who_may } = refusal {
+        for (i, id) in who_may.iter().enumerate() {
+            if i > 0 {
+                line.push(plain(", "));
+            }
+            // Groups are named as text: naming one must not notify all of it.
+            line.push(if id.starts_with('S') { Span::Code(id.clone()) } else { Span::Person(id.clone()) });
+        }
+    }
+    Message { parts: vec![Part::Lines(vec![line])], actions: vec![] }
+}
+
+/// Returns the hint for a conversation that the bot is no member of.
+pub fn invite(language: Language) -> Part {
+    Part::Small(vec![
+        plain(pick(
+            language,
+            "I am no member of this conversation, so I cannot keep a thread here. To change that: ",
+            "我不是此会话的成员，无法在这里保留话题。解决方法：",
+        )),
+        Span::Code("/invite @podoctor".to_owned()),
+    ])
+}
+
+fn how_to_ask(language: Language) -> Message {
+    Message {
+        parts: vec![
+            Part::Lines(vec![vec![plain(pick(language, "Ask like this:", "可以这样问："))]]),
+            Part::Code(
+                "/podoctor prod/manage-5bd...      a pod, by the start of its name\n\
+                 /podoctor prod/deploy/manage      a workload\n\
+                 /podoctor prod                    a namespace\n\
+                 /podoctor help                    everything else"
+                    .to_owned(),
+            ),
+        ],
+        actions: vec![],
+    }
+}
+
+/// Returns what a person wrote, short enough to be repeated.
+fn shown(text: &str) -> String {
+    const LIMIT: usize = 120;
+    let clean: String = text.chars().filter(|c| !c.is_control()).take(LIMIT).collect();
+    if text.chars().count() > LIMIT { format!("{clean}…") } else { clean }
+}
+
+fn plain(text: impl Into<String>) -> Span {
+    Span::Plain(text.into())
+}
