@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod guidance;
+pub mod redact;
 pub mod catalogue;
 pub mod markdown;
 pub mod message;
