@@ -1,6 +1,9 @@
 //! The commands of the binary.
 
+pub mod manifest;
+
 mod causes;
+mod config;
 mod diagnose;
 mod paint;
 
@@ -30,6 +33,11 @@ enum Command {
     Diagnose(diagnose::Args),
     /// Lists the causes, or explains one
     Causes(causes::Args),
+    /// Checks, shows and describes the settings
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Prints the manifest of the Slack app, to be pasted into Slack
+    Manifest(manifest::Args),
     /// Prints the completions of a shell
     #[command(after_help = "Example:\n  podoctor completions bash > /etc/bash_completion.d/podoctor")]
     Completions { shell: clap_complete::Shell },
@@ -48,6 +56,8 @@ pub fn run() -> ExitCode {
     let outcome = match cli.command {
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Causes(args) => causes::run(&args),
+        Command::Config(command) => config::run(&command),
+        Command::Manifest(args) => manifest::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "podoctor", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -8,19 +8,20 @@
 //! Slack ─► chat ─► handlers ─► gather ─► facts ─► diagnosis ─► render ─► chat ─► Slack
 //! ```
 
-pub mod app;
-pub mod chat;
-pub mod cli;
-pub mod cluster;
-pub mod diagnosis;
+pub mod target;
 pub mod facts;
-pub mod gather;
-pub mod handlers;
-#[cfg(feature = "try")]
-pub mod playground;
+pub mod diagnosis;
 pub mod question;
 pub mod render;
-pub mod server;
+pub mod chat;
+pub mod cluster;
+pub mod gather;
 pub mod settings;
 pub mod access;
-pub mod target;
+pub mod handlers;
+pub mod server;
+pub mod app;
+#[expect(clippy::disallowed_methods, reason = "the rim: the terminal's own clock and environment")]
+pub mod cli;
+#[cfg(feature = "try")]
+pub mod playground;

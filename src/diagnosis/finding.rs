@@ -211,7 +211,6 @@ impl Finding {
     }
 
     /// Returns the finding as the result of a check.
-    #[expect(clippy::unnecessary_wraps, reason = "the last link of every check's chain")]
     pub fn some(self) -> Option<Self> {
         Some(self)
     }

@@ -184,7 +184,7 @@ async fn workload(
             match kind {
                 Kind::Deployment => needs.push(selected(Resource::ReplicaSets, namespace, &selector)),
                 Kind::CronJob => {
-                    needs.push(Need::Collection { resource: Resource::Jobs, namespace: namespace.to_owned() })
+                    needs.push(Need::Collection { resource: Resource::Jobs, namespace: namespace.to_owned() });
                 }
                 _ => {}
             }

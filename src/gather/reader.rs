@@ -100,9 +100,9 @@ impl<'a> Reader<'a> {
         if let Need::Log { namespace, pod, container, previous } = need {
             let log = self.world.logs.entry((namespace.clone(), pod.clone(), container.clone())).or_default();
             if *previous {
-                log.previous = Some(text)
+                log.previous = Some(text);
             } else {
-                log.current = Some(text)
+                log.current = Some(text);
             }
             return;
         }

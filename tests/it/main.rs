@@ -1,1 +1,5 @@
-fn main() {}
+//! Everything that is tested from outside, in one binary: a module a topic.
+
+#![expect(clippy::disallowed_methods, reason = "tests read files, and run what they test in real time")]
+
+mod house;

@@ -1,0 +1,8 @@
+//! The house rules, held by tests: who may import what, no orphan files, no stale pages, every setting explained.
+
+pub mod generated;
+mod imports;
+mod manifest;
+mod settings;
+pub mod source;
+mod style;
