@@ -20,11 +20,15 @@ mod logs;
 mod nodes;
 mod patch;
 mod pods;
+mod recorded;
 mod refusal;
 mod request;
+mod scheduler;
 mod selector;
+mod story;
 mod time;
 mod watching;
+mod workloads;
 mod world;
 mod write;
 
@@ -35,6 +39,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use story::Story;
 use time::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -51,9 +56,23 @@ pub struct RecordedCluster {
     newest: watch::Sender<u64>,
     clock: Clock,
     known: Mutex<BTreeSet<String>>,
+    /// What fails in it, and until when.
+    stories: Mutex<Vec<Story>>,
 }
 
 impl RecordedCluster {
+    /// Returns the recorded cluster, as if it had been running until a given moment.
+    ///
+    /// # Panics
+    /// If the recorded data has a fault, which a test rules out.
+    pub fn load(now: Timestamp) -> Arc<RecordedCluster> {
+        let cluster = RecordedCluster::empty(now);
+        let loaded = cluster.with_mut(|world| recorded::load(world, now));
+        *cluster.stories.lock().unwrap_or_else(PoisonError::into_inner) =
+            loaded.expect("a test reads all of the recorded data");
+        cluster
+    }
+
     /// Returns a cluster without any object, whose clock starts at a given moment.
     pub fn empty(now: Timestamp) -> Arc<RecordedCluster> {
         let world = World::new();
@@ -64,6 +83,7 @@ impl RecordedCluster {
             newest,
             clock: Clock::starting(now),
             known: Mutex::new(known),
+            stories: Mutex::default(),
         })
     }
 

@@ -42,6 +42,24 @@ pub fn record_many(world: &mut World, first: Timestamp, last: Timestamp, count: 
     world.put(key, event);
 }
 
+/// What a kubelet says of a container that it starts from an image it has.
+pub fn started(world: &mut World, now: Timestamp, pod: &Value, container: &Value, node: &str) {
+    let name = container["name"].as_str().unwrap_or_default();
+    let pulled = format!(
+        "Container image \"{}\" already present on machine and can be accessed by the pod",
+        container["image"].as_str().unwrap_or_default()
+    );
+    let init = super::pods::containers(&pod["spec"], "initContainers").any(|init| init["name"] == name);
+    let field_path = format!("spec.{}{{{name}}}", if init { "initContainers" } else { "containers" });
+    for (reason, message) in
+        [("Pulled", pulled.as_str()), ("Created", "Container created"), ("Started", "Container started")]
+    {
+        let what =
+            Occurrence { warning: false, reason, message, component: "kubelet", host: node, field_path: &field_path };
+        record(world, now, pod, what);
+    }
+}
+
 /// The scheduler records in the new way: no first and last time, no count, a series instead.
 fn is_new_recorder(component: &str) -> bool {
     component.ends_with("-scheduler")
