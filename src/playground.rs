@@ -1,1 +1,3 @@
 //! What `podoctor try` embeds: a Slack-compatible workspace and a recorded cluster.
+
+pub mod cluster;

@@ -1,0 +1,140 @@
+//! The story of a failure: whose it is, how it shows, and what would end it.
+
+use super::nodes;
+use super::time;
+use super::world::World;
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// A failure that goes on until something changes.
+#[derive(Debug, Clone)]
+pub struct Story {
+    /// Kind, namespace and name of the workload, or of the pod that has none.
+    pub of: (String, String, String),
+    /// The spec of the template that fails, as it was when the failure was recorded.
+    pub template: Value,
+    /// The first of the failing pods as recorded: what a replacement will look like.
+    pub sample: Value,
+    /// Its events and logs as recorded, with `{uid}` and `{ip}` still in them.
+    pub events: Value,
+    pub logs: Value,
+    /// How many pods of the workload fail.
+    pub pods: usize,
+    pub until: Until,
+}
+
+/// What ends a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Until {
+    /// Nothing that can be done here.
+    Never,
+    /// The first container may use at least so many bytes.
+    MemoryLimit(u64),
+    /// The pods' spec is another one: an image, a command, a probe. A mere restart does not count.
+    SpecChanged,
+    /// An object exists: kind, namespace, name.
+    Exists(String, String, String),
+    /// A moment has come; whatever was wrong outside has been put right.
+    Moment(Timestamp),
+    /// The node of this name is ready again, with its disk free.
+    NodeReady(String),
+}
+
+impl Story {
+    pub fn is_about(&self, kind: &str, namespace: &str, name: &str) -> bool {
+        (self.of.0.as_str(), self.of.1.as_str(), self.of.2.as_str()) == (kind, namespace, name)
+    }
+
+    /// Returns whether a pod with this spec is well by now.
+    pub fn is_over(&self, world: &World, template: &Value, now: Timestamp) -> bool {
+        match &self.until {
+            Until::Never => false,
+            Until::MemoryLimit(bytes) => memory_limit(template).is_none_or(|limit| limit >= *bytes),
+            Until::SpecChanged => *template != self.template,
+            Until::Exists(kind, namespace, name) => world.find(kind, namespace, name).is_some(),
+            Until::Moment(moment) => now >= *moment,
+            Until::NodeReady(name) => world.find("Node", "", name).is_some_and(|node| {
+                nodes::is_ready(node) && nodes::condition(node, "DiskPressure").is_none_or(|c| c["status"] == "False")
+            }),
+        }
+    }
+}
+
+impl Until {
+    /// Reads the `until` of recorded data.
+    pub fn read(value: &Value) -> Option<Until> {
+        let text = |field: &str| value[field].as_str();
+        if value.is_null() || value == "never" {
+            Some(Until::Never)
+        } else if value == "specChanged" {
+            Some(Until::SpecChanged)
+        } else if let Some(limit) = text("memoryLimit") {
+            Some(Until::MemoryLimit(bytes(limit)?))
+        } else if let Some(moment) = value.get("moment") {
+            Some(Until::Moment(time::read(moment)?))
+        } else if let Some(node) = text("nodeReady") {
+            Some(Until::NodeReady(node.to_owned()))
+        } else {
+            let exists = &value["exists"];
+            let part = |field: &str| exists[field].as_str().map(str::to_owned);
+            Some(Until::Exists(part("kind")?, part("namespace").unwrap_or_default(), part("name")?))
+        }
+    }
+}
+
+fn memory_limit(template: &Value) -> Option<u64> {
+    bytes(template["containers"][0]["resources"]["limits"]["memory"].as_str()?)
+}
+
+/// Reads a quantity as whole bytes, or whole units; thousandths are rounded up.
+pub fn bytes(quantity: &str) -> Option<u64> {
+    let split = quantity.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(quantity.len());
+    let (number, unit) = quantity.split_at(split);
+    let number: f64 = number.parse().ok()?;
+    let factor = match unit {
+        "" => 1.0,
+        "m" => 0.001,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        "Ki" => 1024.0,
+        "Mi" => 1024.0 * 1024.0,
+        "Gi" => 1024.0 * 1024.0 * 1024.0,
+        "Ti" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    Some((number * factor).ceil() as u64)
+}
+
+/// Reads a quantity of processor time as thousandths of a core.
+pub fn millis(quantity: &str) -> Option<u64> {
+    match quantity.strip_suffix('m') {
+        Some(millis) => millis.parse().ok(),
+        None => Some((quantity.parse::<f64>().ok()? * 1000.0).ceil() as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn quantities() {
+        assert_eq!(bytes("256Mi"), Some(268_435_456));
+        assert_eq!(bytes("1024m"), Some(2));
+        assert_eq!((millis("250m"), millis("1.5"), millis("2")), (Some(250), Some(1500), Some(2000)));
+        assert_eq!(bytes("5Qi"), None);
+    }
+
+    #[test]
+    fn every_form_of_until_is_read() {
+        assert_eq!(Until::read(&Value::Null), Some(Until::Never));
+        assert_eq!(Until::read(&json!({"memoryLimit": "1Ki"})), Some(Until::MemoryLimit(1024)));
+        let exists = json!({"exists": {"kind": "Secret", "namespace": "prod", "name": "s"}});
+        assert_eq!(Until::read(&exists), Some(Until::Exists("Secret".into(), "prod".into(), "s".into())));
+        assert_eq!(Until::read(&json!("specChanged")), Some(Until::SpecChanged));
+        assert_eq!(Until::read(&json!({"somethingElse": 1})), None);
+    }
+}
