@@ -704,7 +704,7 @@ mod tests {
             ),
             (
                 "unable to retrieve auth token: invalid username/password: unauthorized: authentication required",
-                F::Auth(Auth::Anonymous),
+                F::Auth(Auth::Denied),
             ),
             (
                 "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",

@@ -20,10 +20,8 @@ pub enum Step {
 /// Returns the step that an event shows to have been reached, and so every step before it to be through.
 pub fn reached(event: &Event) -> Option<Step> {
     match event.reason.as_str() {
-        "FailedAttachVolume" => Some(Step::Attach),
-        "FailedMount" | "FailedMapVolume" | "SuccessfulAttachVolume" | "VolumePermissionChangeInProgress" => {
-            Some(Step::Mount)
-        }
+        // A FailedMount may be the mere wait for an attach, and one volume's attach says nothing of another's.
+        "FailedAttachVolume" | "SuccessfulAttachVolume" | "FailedMount" | "FailedMapVolume" => Some(Step::Attach),
         "FailedCreatePodSandBox" | "SandboxChanged" => Some(Step::Sandbox),
         "Pulling" | "Pulled" | "ErrImageNeverPull" | "InspectFailed" => Some(Step::Pull),
         "Failed" => Some(if event.text().contains("pull") { Step::Pull } else { Step::Create }),
@@ -46,7 +44,7 @@ pub fn standing<'w>(pod: PodView<'w>, world: &'w World, step: Step) -> Vec<&'w E
     let mut events: Vec<_> = pod
         .events_seen(world)
         .filter(|event| event.warning && fails(event, step))
-        .filter(|event| through.is_none_or(|through| event.last.is_none_or(|last| last >= through)))
+        .filter(|event| through.is_none_or(|through| event.last.is_none_or(|last| last > through)))
         .collect();
     events.reverse();
     let newest = events.first().and_then(|event| event.last);
