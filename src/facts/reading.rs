@@ -2,7 +2,9 @@
 //!
 //! Wordings differ by version and runtime; each reading knows them all and names its source. Nothing here decides.
 
+pub mod image;
 pub mod kernel;
+pub mod progress;
 pub mod runtime;
 pub mod text;
 pub mod log_error;

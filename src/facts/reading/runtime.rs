@@ -20,7 +20,9 @@ pub enum StartFailure {
         command: Option<String>,
     },
     /// The file is no program for this machine (`exec format error`).
-    WrongFormat,
+    WrongFormat {
+        command: Option<String>,
+    },
     /// Neither image nor pod name a command.
     NoCommand,
     /// The working directory cannot be entered.
@@ -216,9 +218,6 @@ fn mount(text: &str) -> Option<StartFailure> {
 }
 
 fn command(text: &str, lower: &str) -> Option<StartFailure> {
-    if lower.contains("exec format error") {
-        return Some(StartFailure::WrongFormat);
-    }
     // Windows: "The system cannot find the file specified. (0x2)".
     if has_any(lower, &["the system cannot find the file specified", "createprocess: failure in a windows system call"])
         && has_any(lower, &["(0x2)", "cannot find the file"])
@@ -236,6 +235,9 @@ fn command(text: &str, lower: &str) -> Option<StartFailure> {
             .filter(|name| !name.is_empty())
             .map(str::to_owned)
     };
+    if lower.contains("exec format error") {
+        return Some(StartFailure::WrongFormat { command: name() });
+    }
     let about_exec = has_any(
         lower,
         &[
@@ -322,7 +324,7 @@ mod tests {
                 r#"OCI runtime create failed: exec: "/start.sh": permission denied: unknown"#,
                 StartFailure::CommandNotExecutable { command: Some("/start.sh".to_owned()) },
             ),
-            ("exec /app: exec format error", StartFailure::WrongFormat),
+            ("exec /app: exec format error", StartFailure::WrongFormat { command: Some("/app".to_owned()) }),
             (
                 r#"failed to generate container "1" spec: failed to generate spec: no command specified"#,
                 StartFailure::NoCommand,
