@@ -2,6 +2,10 @@
 //!
 //! Wordings differ by version and runtime; each reading knows them all and names its source. Nothing here decides.
 
+pub mod app_log;
+pub mod exit;
 pub mod kernel;
+pub mod listening;
+pub mod probe;
 pub mod runtime;
 pub mod text;
