@@ -11,6 +11,11 @@ pub fn has_any(text: &str, patterns: &[&str]) -> bool {
     patterns.iter().any(|pattern| text.contains(pattern))
 }
 
+/// Returns true where one of the patterns, parted by `|`, occurs: for lists too long to be read as arrays.
+pub fn says(text: &str, patterns: &str) -> bool {
+    patterns.split('|').any(|pattern| text.contains(pattern))
+}
+
 /// Returns the text without the backslashes before quotes: old runc nests its errors (`caused \"exec: \\\"x\\\": …\"`).
 pub fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
