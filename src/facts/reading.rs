@@ -10,8 +10,5 @@ pub mod text;
 pub mod log_error;
 pub mod app_log;
 pub mod exit;
-pub mod kernel;
 pub mod listening;
 pub mod probe;
-pub mod runtime;
-pub mod text;
