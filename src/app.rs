@@ -1,1 +1,159 @@
 //! Builds the parts from the settings and runs one loop over what comes in.
+
+pub mod metrics;
+
+use crate::chat::front::{Incoming, What};
+use crate::chat::slack::{Inbox, SlackFront, http};
+use crate::cluster::ClusterSource;
+use crate::handlers::Clusters;
+use crate::handlers::respond::Desk;
+use crate::server::{self, Health};
+use crate::settings::{Credentials, Settings};
+use anyhow::Context;
+use jiff::Timestamp;
+use metrics::{Handled, Metrics};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+/// How many questions are worked on at once; more wait, already acknowledged.
+const AT_ONCE: usize = 32;
+/// How long work in progress may go on after the signal to stop.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// The bot, ready to run.
+pub struct App {
+    desk: Arc<Desk<SlackFront>>,
+    credentials: Credentials,
+    listener: TcpListener,
+    metrics: Arc<Metrics>,
+}
+
+impl App {
+    /// Prepares everything that can fail: clusters' settings, Slack's tokens, the address to listen on.
+    ///
+    /// # Errors
+    /// Says which of them cannot be used.
+    pub async fn build(settings: Settings, credentials: Credentials) -> anyhow::Result<Self> {
+        let sources: Vec<ClusterSource> = settings.clusters.iter().map(source).collect();
+        let clusters = Clusters::connect(&sources)
+            .await
+            .map_err(|(name, error)| anyhow::anyhow!("cluster {}: {error}", if name.is_empty() { "(default)" } else { &name }))?;
+        let listener = TcpListener::bind(settings.http.listen)
+            .await
+            .with_context(|| format!("cannot listen on {} (setting http.listen)", settings.http.listen))?;
+        let front = SlackFront::connect(&settings.slack.api_url, &credentials).await?;
+        let own_team = front.me().team_id.clone();
+        tracing::info!(team = own_team, bot = front.me().user_id, "slack accepts the bot token");
+        let desk = Desk { front: Arc::new(front), clusters, settings: Arc::new(settings), own_team };
+        Ok(Self { desk: Arc::new(desk), credentials, listener, metrics: Arc::default() })
+    }
+
+    /// Returns the address that is listened on.
+    ///
+    /// # Errors
+    /// Where the system does not say.
+    pub fn address(&self) -> std::io::Result<std::net::SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Runs until `stop` is done or Slack refuses for good; then lets work in progress finish.
+    ///
+    /// # Errors
+    /// Slack's final code, or a failure of the HTTP server.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let (out, inbox) = self.desk.front.inbox();
+        let (sockets_sender, sockets) = watch::channel(0);
+        let (refused_sender, refused) = watch::channel(None);
+        let is_socket = matches!(self.credentials, Credentials::Socket { .. });
+        let health = Health { sockets: is_socket.then_some(sockets), refused, metrics: self.metrics.clone() };
+        let mut routes = server::routes(health);
+        let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
+        match self.credentials {
+            Credentials::Http { signing_secret, .. } => routes = routes.merge(http::routes(&signing_secret, out)),
+            Credentials::Socket { app_token, .. } => {
+                let desk = self.desk.clone();
+                parts.spawn(async move {
+                    let end = desk.front.run_sockets(app_token, out, sockets_sender).await;
+                    if let Err(ended) = &end {
+                        refused_sender.send_replace(Some(ended.code.clone()));
+                        tracing::error!(code = ended.code, "slack ends socket mode for good");
+                    }
+                    end.map_err(|ended| anyhow::anyhow!("{ended} (SLACK_APP_TOKEN: api.slack.com/apps → your app → Basic Information → App-Level Tokens)"))
+                });
+            }
+        }
+        let server = axum::serve(self.listener, routes);
+        parts.spawn(async move { server.await.context("the HTTP server failed") });
+        let mut work = JoinSet::new();
+        tokio::pin!(stop);
+        let outcome = tokio::select! {
+            () = &mut stop => Ok(()),
+            end = parts.join_next() => match end {
+                Some(Ok(end)) => end,
+                Some(Err(panic)) => Err(anyhow::anyhow!("a part of podoctor failed: {panic}")),
+                None => Ok(()),
+            },
+            () = answer_all(inbox, self.desk, self.metrics, &mut work) => Ok(()),
+        };
+        if timeout(LAST_WORDS, work.join_all()).await.is_err() {
+            tracing::warn!("some questions were cut off by the end");
+        }
+        outcome
+    }
+}
+
+/// The loop: everything that comes in is handled in a task of its own.
+async fn answer_all(mut inbox: Inbox, desk: Arc<Desk<SlackFront>>, metrics: Arc<Metrics>, work: &mut JoinSet<()>) {
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    while let Some(incoming) = inbox.next().await {
+        while work.try_join_next().is_some() {}
+        let (desk, metrics, slots) = (desk.clone(), metrics.clone(), slots.clone());
+        let arrived = Instant::now();
+        work.spawn(async move {
+            let Ok(_slot) = slots.acquire().await else { return };
+            answer_one(&desk, &metrics, &incoming, arrived).await;
+        });
+    }
+}
+
+async fn answer_one(desk: &Desk<SlackFront>, metrics: &Metrics, incoming: &Incoming, arrived: Instant) {
+    let kind = match &incoming.what {
+        What::Command { .. } => "command",
+        What::Mention { .. } => "mention",
+        What::Shortcut { .. } => "shortcut",
+        What::Click { .. } => "click",
+        What::Reaction { .. } => "reaction",
+        What::HomeOpened => "home",
+    };
+    let outcome = desk.handle(incoming, Timestamp::now()).await;
+    let took = arrived.elapsed();
+    metrics.answer_seconds.observe(took.as_secs_f64());
+    let word = if outcome.is_ok() { "said" } else { "unsaid" };
+    metrics.handled.get_or_create(&Handled { kind, outcome: word }).inc();
+    let (user, channel, milliseconds) = (&incoming.person.id, &incoming.place.channel, took.as_millis());
+    match outcome {
+        Ok(()) => tracing::info!(kind, user, channel, milliseconds, "handled a {kind} of {user} in {milliseconds} ms"),
+        Err(error) => tracing::error!(kind, user, channel, %error, "could not answer a {kind} of {user}: {error}"),
+    }
+}
+
+fn source(cluster: &crate::settings::Cluster) -> ClusterSource {
+    ClusterSource {
+        name: cluster.name.clone(),
+        kubeconfig: cluster.kubeconfig.as_deref().map(expanded),
+        context: cluster.context.clone(),
+    }
+}
+
+/// Returns a path with a leading `~` as the home folder.
+fn expanded(path: &str) -> std::path::PathBuf {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => path.into(),
+    }
+}

@@ -6,6 +6,7 @@ mod causes;
 mod config;
 mod diagnose;
 mod paint;
+mod serve;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the bot
+    Serve(serve::Args),
     /// Diagnoses a pod, a workload, a namespace or the whole cluster
     Diagnose(diagnose::Args),
     /// Lists the causes, or explains one
@@ -54,6 +57,7 @@ pub fn run() -> ExitCode {
         }
     };
     let outcome = match cli.command {
+        Command::Serve(args) => serve::run(&args),
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Causes(args) => causes::run(&args),
         Command::Config(command) => config::run(&command),
