@@ -1,5 +1,6 @@
 //! The house rules, held by tests: who may import what, no orphan files, no stale pages, every setting explained.
 
+mod deploy;
 pub mod generated;
 mod imports;
 mod manifest;
