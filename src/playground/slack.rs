@@ -31,6 +31,9 @@ mod text;
 mod views;
 mod wait;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 

@@ -1,6 +1,7 @@
 //! The page itself: three files inside the binary, under a policy that lets nothing else in.
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -29,7 +30,7 @@ pub fn router() -> Router<Workspace> {
         .route("/archives/{channel}/{message}", get(index))
         .route("/page/style.css", get(|| async { asset("text/css; charset=utf-8", STYLE) }))
         // Browsers ask for it; there is an icon in the page's head.
-        .route("/favicon.ico", get(|| async { axum::http::StatusCode::NO_CONTENT }));
+        .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }));
     for &(path, script) in SCRIPTS {
         router = router.route(path, get(move || async move { asset("text/javascript; charset=utf-8", script) }));
     }
