@@ -4,6 +4,8 @@
 
 pub mod image;
 pub mod kernel;
+pub mod mount;
 pub mod progress;
 pub mod runtime;
+pub mod sandbox;
 pub mod text;
