@@ -4,8 +4,10 @@
 
 pub mod image;
 pub mod kernel;
+pub mod mount;
 pub mod progress;
 pub mod runtime;
+pub mod sandbox;
 pub mod text;
 pub mod log_error;
 pub mod app_log;
