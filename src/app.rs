@@ -34,15 +34,11 @@ pub struct App {
 }
 
 impl App {
-    /// Prepares everything that can fail: clusters' settings, Slack's tokens, the address to listen on.
+    /// Prepares everything that can fail: Slack's tokens, and the address to listen on.
     ///
     /// # Errors
     /// Says which of them cannot be used.
-    pub async fn build(settings: Settings, credentials: Credentials) -> anyhow::Result<Self> {
-        let sources: Vec<ClusterSource> = settings.clusters.iter().map(source).collect();
-        let clusters = Clusters::connect(&sources)
-            .await
-            .map_err(|(name, error)| anyhow::anyhow!("cluster {}: {error}", if name.is_empty() { "(default)" } else { &name }))?;
+    pub async fn build(settings: Settings, credentials: Credentials, clusters: Clusters) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(settings.http.listen)
             .await
             .with_context(|| format!("cannot listen on {} (setting http.listen)", settings.http.listen))?;
@@ -140,6 +136,17 @@ async fn answer_one(desk: &Desk<SlackFront>, metrics: &Metrics, incoming: &Incom
         Ok(()) => tracing::info!(kind, user, channel, milliseconds, "handled a {kind} of {user} in {milliseconds} ms"),
         Err(error) => tracing::error!(kind, user, channel, %error, "could not answer a {kind} of {user}: {error}"),
     }
+}
+
+/// Prepares the clusters that the settings name.
+///
+/// # Errors
+/// Names the cluster whose kubeconfig cannot be used.
+pub async fn clusters(settings: &Settings) -> anyhow::Result<Clusters> {
+    let sources: Vec<ClusterSource> = settings.clusters.iter().map(source).collect();
+    Clusters::connect(&sources).await.map_err(|(name, error)| {
+        anyhow::anyhow!("cluster {}: {error}", if name.is_empty() { "(default)" } else { &name })
+    })
 }
 
 fn source(cluster: &crate::settings::Cluster) -> ClusterSource {

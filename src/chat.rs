@@ -2,4 +2,5 @@
 
 pub mod front;
 pub mod command;
+pub mod console;
 pub mod slack;

@@ -7,6 +7,8 @@ mod config;
 mod diagnose;
 mod paint;
 mod serve;
+#[cfg(feature = "try")]
+mod tryout;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -30,6 +32,9 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Opens a Slack-like workspace in the browser, with a sick cluster: no account, no cluster, no network
+    #[cfg(feature = "try")]
+    Try(tryout::Args),
     /// Runs the bot
     Serve(serve::Args),
     /// Diagnoses a pod, a workload, a namespace or the whole cluster
@@ -57,6 +62,8 @@ pub fn run() -> ExitCode {
         }
     };
     let outcome = match cli.command {
+        #[cfg(feature = "try")]
+        Command::Try(args) => tryout::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Causes(args) => causes::run(&args),

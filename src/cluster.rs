@@ -76,6 +76,16 @@ impl Cluster {
         Ok(Self { name, client, requests: Arc::default() })
     }
 
+    /// Prepares the client of a cluster that asks for no credentials, by its address: the recorded one.
+    ///
+    /// # Errors
+    /// Where the address is none.
+    pub fn at(name: &str, address: &str) -> Result<Self, ReadError> {
+        let url = address.parse::<http::Uri>().map_err(ReadError::no_config)?;
+        let client = Client::try_from(Config::new(url)).map_err(ReadError::no_config)?;
+        Ok(Self { name: name.to_owned(), client, requests: Arc::default() })
+    }
+
     /// Returns the text that the API answers to a GET of a path with its query.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! `podoctor serve`: the bot.
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::settings::{self, Environment, Tokens};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -29,7 +29,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let credentials = Tokens::read(&environment)?.for_mode(loaded.settings.slack.mode)?;
     log_to_stderr("info");
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let app = App::build(loaded.settings, credentials).await?;
+        let clusters = app::clusters(&loaded.settings).await?;
+        let app = App::build(loaded.settings, credentials, clusters).await?;
         tracing::info!(address = %app.address()?, "podoctor is up");
         app.run(stop_signal()).await
     })?;

@@ -34,6 +34,11 @@ impl Clusters {
         Ok(Self { list: Arc::new(list) })
     }
 
+    /// Returns clusters that are prepared already.
+    pub fn of(list: Vec<Cluster>) -> Self {
+        Self { list: Arc::new(list) }
+    }
+
     /// Returns the cluster of a name; `None` = the default one.
     ///
     /// # Errors
