@@ -1,0 +1,152 @@
+//! The node's kubelet stopped reporting: nothing the API says of its pods is news.
+
+use super::STALE;
+use crate::diagnosis::cause::{Cause, Page, Phase};
+use crate::diagnosis::finding::{Finding, Fix, Remedy};
+use crate::diagnosis::kubectl::{delete_pod, describe_node, quoted};
+use crate::diagnosis::words::{Text, Words};
+use crate::facts::{Evidence, Facts, Known, Stage, node};
+use jiff::SignedDuration;
+
+pub static CAUSE: Cause = Cause {
+    id: "node-lost",
+    phases: &[Phase::Node, Phase::Stopping],
+    guide: &["Unknown/节点失联", "Unknown/节点宕机", "Unknown/网络不通"],
+    page: Page {
+        title: Text { en: "The node is lost", zh: "节点失联" },
+        what: Text {
+            en: "The kubelet renews its heartbeat every ten seconds. When it has been silent for 40 to 50 s the node turns Unknown, \
+                 its pods lose Ready, and after five minutes they are marked for deletion, which nobody on the node confirms: \
+                 Running becomes Terminating and stays. The machine is down, overloaded, or cut off from the API server.",
+            zh: "kubelet 每十秒上报一次心跳。静默 40 到 50 秒后节点变为 Unknown，其上的 Pod 失去 Ready，五分钟后被标记删除，但节点上没有人确认： \
+                 Running 变成 Terminating 并停在那里。机器可能宕机、负载过高，或与 API server 断网。",
+        },
+        tell: Text {
+            en: "The node's Ready condition is Unknown (False would mean that the kubelet is alive and complains), its Lease is old, \
+                 or the node object is gone. The pod's own status is the last report and tells nothing.",
+            zh: "节点的 Ready 状态为 Unknown（False 表示 kubelet 存活但自报异常）、其 Lease 过期，或节点对象已不存在。Pod 自身的状态只是最后一次上报。",
+        },
+        fix: Text {
+            en: "Look at the machine: power, load, kubelet, network, certificates. If it is truly off and will not return soon, \
+                 taint it out-of-service (or delete the node object): then its pods are released and volumes move. Doing so while \
+                 the machine still runs can put two writers on one volume.",
+            zh: "检查机器：电源、负载、kubelet、网络、证书。如果确实关机且短期不会恢复，打上 out-of-service 污点（或删除节点对象），其 Pod 才会释放、卷 \
+                 才能迁移。机器仍在运行时这样做，可能让两个写者同时写一个卷。",
+        },
+        sources: &[
+            "kubernetes.io/docs/concepts/architecture/nodes",
+            "kubernetes/kubernetes pkg/controller/nodelifecycle",
+        ],
+    },
+    check,
+};
+
+/// A Lease lasts 40 s; twice that is no hiccup.
+const STALE_LEASE: SignedDuration = SignedDuration::from_secs(90);
+
+fn check(facts: &Facts<'_>) -> Option<Finding> {
+    let pod = facts.pod()?;
+    let name = pod.node_name()?;
+    if matches!(pod.stage(), Stage::Completed | Stage::Failed) {
+        return None;
+    }
+    let gone = facts.node().is_absent();
+    let object = facts.node().present();
+    let silent = object.is_some_and(node::is_silent);
+    let lease = node::heartbeat_age(facts.world, name, facts.now);
+    // The controller has not spoken yet, but the heartbeat has stopped. A snapshot's Lease may be older than the snapshot.
+    let stopped =
+        matches!(lease, Known::Present(age) if age > STALE_LEASE) && object.is_some_and(|n| !node::is_ready(n));
+    // A pod whose kubelet has done its last delete needs nothing of the node any more.
+    let done = pod.deletion_deadline().is_some()
+        && pod.meta().deletion_grace_period_seconds == Some(0)
+        && !pod.finalizers().is_empty()
+        && matches!(pod.phase(), "Succeeded" | "Failed");
+    if done || !(gone || silent || stopped) {
+        return None;
+    }
+    // A node that was just removed (scale-down) takes its pods along within a minute: that is collected, not lost.
+    if gone && pod.age(facts.now) < SignedDuration::from_mins(1) {
+        return None;
+    }
+    let since = object
+        .and_then(|n| node::condition(n, "Ready"))
+        .and_then(|c| c.last_transition_time.as_ref())
+        .map(|t| facts.since(t.0).as_secs().max(0));
+    let lease_evidence = lease.present().map(|age| {
+        Evidence::field(
+            format!("lease kube-node-lease/{name}.spec.renewTime"),
+            format!("{} s ago", age.as_secs()),
+            None,
+        )
+    });
+    let for_ = since.map_or(String::new(), |s| format!(" for {} min", s / 60));
+    let for_zh = since.map_or(String::new(), |s| format!("已 {} 分钟", s / 60));
+    let (en, zh) = if gone {
+        (
+            format!("Node {name} does not exist any more: nobody runs this pod or confirms its end."),
+            format!("节点 {name} 已不存在：没有人运行此 Pod 或确认其结束。"),
+        )
+    } else {
+        (
+            format!(
+                "Node {name} has been silent{for_}: its kubelet reports no more, the pod's status is only the last report."
+            ),
+            format!("节点 {name} {for_zh}没有上报：kubelet 静默，Pod 状态只是最后一次上报。"),
+        )
+    };
+    let mut finding = Finding::confirmed(&CAUSE)
+        .because(object.and_then(|n| node::condition_evidence(n, "Ready")))
+        .because(gone.then(|| Evidence::field("pod.spec.nodeName", format!("{name}, and there is no such node"), None)))
+        .because(lease_evidence)
+        .because(pod.condition_evidence("Ready"))
+        .explains(STALE)
+        .says(en, zh)
+        .fix(
+            Fix::safe(Words::new(
+                format!("Look at machine {name}: is it up, is its kubelet running, does it reach the API server?"),
+                format!("检查机器 {name}：是否开机、kubelet 是否在运行、能否连到 API server？"),
+            ))
+            .command(describe_node(name)),
+        );
+    if !gone {
+        finding = finding
+            .fix(
+                Fix::dangerous(Words::new(
+                    "Only if the machine is truly off: mark it out of service, so that its pods and volumes move. On a machine that still runs this can corrupt data.",
+                    "仅当机器确实关机：标记为 out-of-service，使 Pod 和卷迁移。机器仍在运行时会损坏数据。",
+                ))
+                .command(format!("kubectl taint node {} node.kubernetes.io/out-of-service=nodeshutdown:NoExecute", quoted(name))),
+            )
+            .remedy(Remedy::MarkNodeOutOfService);
+    }
+    finding
+        .fix(
+            Fix::dangerous(Words::new(
+                "Or release this one pod, if nothing of it can still be running (a StatefulSet's pod may meet its twin).",
+                "或只释放这一个 Pod，前提是它不可能仍在运行（StatefulSet 的 Pod 可能与孪生体相遇）。",
+            ))
+            .command(format!("{} --force --grace-period=0", delete_pod(facts))),
+        )
+        .remedy(Remedy::ForceDeletePod)
+        .some()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnosis::causes::node::testing::{FINE, SILENT, UNREADY, ids, on_node};
+
+    #[test]
+    fn a_silent_node_leads_whatever_the_pod_says() {
+        let yaml = on_node("", r#"phase: Running, conditions: [{type: Ready, status: "False"}]"#, SILENT);
+        assert_eq!(ids(&yaml).first(), Some(&"node-lost"));
+    }
+
+    #[test]
+    fn a_kubelet_that_complains_is_not_lost() {
+        for ready in [FINE, UNREADY] {
+            let yaml = on_node("", r#"phase: Running, conditions: [{type: Ready, status: "False"}]"#, ready);
+            assert!(!ids(&yaml).contains(&"node-lost"), "{ready}");
+        }
+    }
+}

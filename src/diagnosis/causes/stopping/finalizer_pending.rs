@@ -1,0 +1,174 @@
+//! Finalizers hold a deleted pod: everything else is done, and whoever set them has not taken them off.
+
+use super::Stopping;
+use crate::diagnosis::cause::{Cause, Page, Phase};
+use crate::diagnosis::finding::{Finding, Fix, Remedy};
+use crate::diagnosis::kubectl::{namespaced, quoted};
+use crate::diagnosis::words::{Text, Words};
+use crate::facts::{Evidence, Facts, PodView};
+use jiff::SignedDuration;
+
+pub static CAUSE: Cause = Cause {
+    id: "finalizer-pending",
+    phases: &[Phase::Stopping],
+    guide: &["Terminating/存在 Finalizers"],
+    page: Page {
+        title: Text { en: "Finalizers hold the deleted pod", zh: "Finalizer 阻止 Pod 被删除" },
+        what: Text {
+            en: "A finalizer is a promise: some controller wants to clean up before the object goes, and takes its finalizer \
+                 off when it has. Here the containers are gone and the object is only kept by finalizers. Either the owner is \
+                 still at work, or it is not running any more, cannot reach what it must clean up, or has been uninstalled.",
+            zh: "Finalizer 是一个约定：某个控制器要在对象删除前做清理，做完后移除自己的标识。现在容器都已结束，对象只是被 \
+                 finalizer 留住：要么它的拥有者仍在清理，要么它已不再运行、够不到要清理的东西，或者已被卸载。",
+        },
+        tell: Text {
+            en: "deletionTimestamp is set, metadata.finalizers is not empty, and the kubelet has done its last delete: grace \
+                 period 0, or no container is left running. While containers run, the finalizer is not what it waits for.",
+            zh: "deletionTimestamp 已设置，metadata.finalizers 不为空，而且 kubelet 已做完最后的删除：宽限期为 0，或没有容器在运行。 \
+                 只要还有容器在运行，等待的就不是 finalizer。",
+        },
+        fix: Text {
+            en: "Find the controller that owns the finalizer and see whether it runs and what it logs; once it works, the pod \
+                 goes by itself. Only if it is gone for good take its finalizer off by hand: what it was to clean up then stays \
+                 behind. Forcing the delete (--grace-period=0 --force) does not pass a finalizer.",
+            zh: "找到拥有该 finalizer 的控制器，查看它是否在运行、日志说了什么；它恢复后 Pod 会自行消失。只有在它确实不再存在时才手动移除 \
+                 finalizer：它本该清理的东西会留下。强制删除（--grace-period=0 --force）无法绕过 finalizer。",
+        },
+        sources: &["kubernetes.io/docs/concepts/overview/working-with-objects/finalizers"],
+    },
+    check,
+};
+
+/// Finalizers that are known on pods: what they start with, who owns them, and whether taking them off is safe.
+const OWNERS: &[(&str, &str)] = &[
+    ("batch.kubernetes.io/job-tracking", "the Job controller (kube-controller-manager)"),
+    ("foregroundDeletion", "the garbage collector (kube-controller-manager)"),
+    ("orphan", "the garbage collector (kube-controller-manager)"),
+    ("kueue.x-k8s.io/", "Kueue"),
+    ("workflows.argoproj.io/", "Argo Workflows"),
+    ("juicefs.com/", "the JuiceFS CSI driver"),
+    ("kubevirt.io/", "KubeVirt"),
+    ("controller.cattle.io/", "Rancher"),
+    ("wrangler.cattle.io/", "Rancher"),
+    ("service.kubernetes.io/load-balancer-cleanup", "the service controller of the cloud"),
+    ("karpenter.sh/", "Karpenter"),
+    ("vpcresources.k8s.aws/", "the AWS VPC resource controller"),
+    ("finalizers.kubeflow.org/", "Kubeflow"),
+    ("sparkoperator.k8s.io/", "the Spark operator"),
+    ("ray.io/", "KubeRay"),
+];
+/// A controller takes its finalizer off within seconds; what lasts longer is worth telling.
+const NORMAL: SignedDuration = SignedDuration::from_secs(20);
+
+fn check(facts: &Facts<'_>) -> Option<Finding> {
+    let stopping = Stopping::of(facts)?;
+    let pod = stopping.pod;
+    let finalizers = pod.finalizers();
+    if finalizers.is_empty() || stopping.overdue < NORMAL {
+        return None;
+    }
+    // While containers run, the kubelet is not done: whatever keeps it from stopping them comes first.
+    let kubelet_is_done = pod.meta().deletion_grace_period_seconds == Some(0)
+        || pod.node_name().is_none()
+        || matches!(pod.phase(), "Succeeded" | "Failed");
+    if !kubelet_is_done && !stopping.all_ended {
+        return None;
+    }
+    let names = finalizers.join(", ");
+    let owners = owners(finalizers);
+    let finding = if kubelet_is_done { Finding::confirmed(&CAUSE) } else { Finding::likely(&CAUSE) };
+    finding
+        .because([
+            Evidence::field("pod.metadata.finalizers", &names, None),
+            stopping.evidence(),
+            Evidence::field("pod.status.phase", pod.phase(), None),
+        ])
+        .explains(&[
+            "kubelet-not-acting",
+            "volume-unmount-stuck",
+            "sigterm-ignored",
+            "pre-stop-hanging",
+            "app-exit-error",
+            "lifecycle-hook-failed",
+        ])
+        .says(
+            format!("Only the finalizer `{names}` keeps the deleted pod; it is for {owners} to take off."),
+            format!("Pod 已删除，只被 finalizer `{names}` 留住；应由 {owners} 移除。"),
+        )
+        .fix(
+            Fix::safe(Words::new(
+                format!("See whether {owners} runs and what it logs; when it works again the pod goes by itself."),
+                format!("查看 {owners} 是否在运行、日志说了什么；它恢复后 Pod 会自行消失。"),
+            ))
+            .command(search(finalizers)),
+        )
+        .fix(
+            Fix::careful(Words::new(
+                format!(
+                    "If that owner is gone for good, take exactly `{}` off; what it was to clean up stays behind.",
+                    finalizers[0]
+                ),
+                format!("如果拥有者确实不再存在，只移除 `{}`；它本该清理的东西会留下。", finalizers[0]),
+            ))
+            .command(removal(pod, &finalizers[0])),
+        )
+        .remedy(Remedy::RemoveFinalizers)
+        .some()
+}
+
+fn owners(finalizers: &[String]) -> String {
+    let mut owners: Vec<String> = finalizers
+        .iter()
+        .map(|finalizer| {
+            let known =
+                OWNERS.iter().find(|(start, _)| finalizer.starts_with(start)).map(|(_, owner)| (*owner).to_owned());
+            known.unwrap_or_else(|| format!("the controller of {}", finalizer.split('/').next().unwrap_or(finalizer)))
+        })
+        .collect();
+    owners.dedup();
+    owners.join(", ")
+}
+
+/// Looks for the owner by the domain of its finalizer.
+fn search(finalizers: &[String]) -> String {
+    let first = finalizers.first().map_or("", String::as_str);
+    let word = first.split('/').next().unwrap_or(first).split('.').next().unwrap_or(first);
+    format!("kubectl get deployments,statefulsets,daemonsets -A | grep -i {}", quoted(word))
+}
+
+/// The patch tests that the finalizer still stands there before it takes it off.
+fn removal(pod: PodView<'_>, finalizer: &str) -> String {
+    let patch = serde_json::json!([
+        {"op": "test", "path": "/metadata/finalizers/0", "value": finalizer},
+        {"op": "remove", "path": "/metadata/finalizers/0"},
+    ]);
+    namespaced(
+        pod.namespace(),
+        &format!("patch pod {} --type=json -p {}", quoted(pod.name()), quoted(&patch.to_string())),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnosis::causes::stopping::testing::{ENDED, RUNNING, ids, stopping};
+
+    const FINALIZER: &str = ", finalizers: [backup.example.com/guard]";
+
+    #[test]
+    fn only_a_finalizer_is_left() {
+        let yaml = stopping(FINALIZER, "", ENDED, "");
+        assert_eq!(ids(&yaml, "10:05:00").first(), Some(&"finalizer-pending"));
+    }
+
+    #[test]
+    fn a_running_container_is_what_it_waits_for() {
+        let yaml = stopping(FINALIZER, "", RUNNING, "");
+        assert!(!ids(&yaml, "10:05:00").contains(&"finalizer-pending"));
+    }
+
+    #[test]
+    fn seconds_are_normal() {
+        let yaml = stopping(FINALIZER, "", ENDED, "");
+        assert!(!ids(&yaml, "10:00:40").contains(&"finalizer-pending"));
+    }
+}
