@@ -25,4 +25,5 @@ pub mod app;
 #[expect(clippy::disallowed_methods, reason = "the rim: the terminal's own clock and environment")]
 pub mod cli;
 #[cfg(feature = "try")]
+#[expect(clippy::disallowed_methods, reason = "the rim: it plays the outside world, in real time")]
 pub mod playground;
