@@ -83,7 +83,7 @@ impl App {
                 });
             }
         }
-        let server = axum::serve(self.listener, routes);
+        let server = server::serve(self.listener, routes);
         parts.spawn(async move { server.await.context("the HTTP server failed") });
         let mut work = JoinSet::new();
         tokio::pin!(stop);

@@ -20,8 +20,10 @@ pub mod settings;
 pub mod access;
 pub mod handlers;
 pub mod server;
+#[expect(clippy::disallowed_methods, reason = "the rim: says when something came in")]
 pub mod app;
 #[expect(clippy::disallowed_methods, reason = "the rim: the terminal's own clock and environment")]
 pub mod cli;
 #[cfg(feature = "try")]
+#[expect(clippy::disallowed_methods, reason = "the rim: it plays the outside world, in real time")]
 pub mod playground;

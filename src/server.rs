@@ -7,6 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::sync::Arc;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// What readiness is decided by.
@@ -17,6 +18,14 @@ pub struct Health {
     /// Slack's own code, once it has refused for good.
     pub refused: watch::Receiver<Option<String>>,
     pub metrics: Arc<Metrics>,
+}
+
+/// Serves `routes` on `listener` until the process ends.
+///
+/// # Errors
+/// What the system says.
+pub async fn serve(listener: TcpListener, routes: Router) -> std::io::Result<()> {
+    axum::serve(listener, routes).await
 }
 
 /// Returns `/healthz`, `/readyz` and `/metrics`.

@@ -56,7 +56,8 @@ fn headline(diagnosis: &Diagnosis, language: Language) -> Line {
         verdict => phrase::verdict(verdict, language).to_owned(),
     };
     line.push(Span::Strong(state));
-    let since = diagnosis.since.map(|since| diagnosis.at.duration_since(since)).filter(|d| d.is_positive());
+    let since =
+        diagnosis.since.map(|since| diagnosis.at.duration_since(since)).filter(jiff::SignedDuration::is_positive);
     if let (Verdict::Sick | Verdict::Unknown, Some(for_)) = (diagnosis.verdict, since) {
         let for_ = phrase::duration(for_, language);
         line.push(plain(match language {

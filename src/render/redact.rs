@@ -222,7 +222,8 @@ fn key_values(text: &str) -> String {
         let separator = after.find(|c: char| !matches!(c, '"' | '\'' | ' ' | '\\')).unwrap_or(after.len());
         let is_flag = head.ends_with("--");
         let joined = after[separator..].starts_with(['=', ':']);
-        if !joined && !(is_flag && after.starts_with(' ')) {
+        let spaced = is_flag && after.starts_with(' ');
+        if !joined && !spaced {
             continue;
         }
         let value_at = if joined {

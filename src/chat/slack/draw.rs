@@ -397,7 +397,7 @@ mod tests {
             let mut ids: Vec<_> = drawn.blocks.iter().map(|b| b["block_id"].as_str().unwrap().to_owned()).collect();
             ids.sort(); ids.dedup();
             prop_assert_eq!(ids.len(), drawn.blocks.len());
-            let size: usize = { let mut t = Vec::new(); all_text(&Value::Array(drawn.blocks.clone()), &mut t); t.iter().map(|t| t.len()).sum() };
+            let size: usize = { let mut t = Vec::new(); all_text(&Value::Array(drawn.blocks.clone()), &mut t); t.iter().map(String::len).sum() };
             prop_assert!(size < 40_000, "{}", size);
             for block in &drawn.blocks {
                 if block["type"] == "context" && block["elements"][0]["type"] == "mrkdwn" {

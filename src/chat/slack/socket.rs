@@ -65,7 +65,7 @@ pub async fn run(api: Api, out: mpsc::Sender<Envelope>, ready: watch::Sender<usi
         let start_after = Duration::from_millis(250) * u32::try_from(number).unwrap_or(0);
         lines.spawn(async move {
             sleep(start_after).await;
-            line.run().await
+            Box::pin(line.run()).await
         });
     }
     while let Some(end) = lines.join_next().await {

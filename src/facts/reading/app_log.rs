@@ -412,7 +412,7 @@ fn peer(line: &str) -> Option<String> {
     let words = line.split(|c: char| {
         c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | '`' | ',' | ';' | '=' | '<' | '>' | '{' | '}')
     });
-    let found = words.filter_map(|word| {
+    let mut found = words.filter_map(|word| {
         let word = word.rsplit_once("://").map_or(word, |(_, rest)| rest).trim_end_matches([':', '.']);
         let word = word.split('/').find(|part| !part.is_empty()).unwrap_or(word);
         let word = word.rsplit_once('@').map_or(word, |(_, host)| host);
@@ -426,7 +426,7 @@ fn peer(line: &str) -> Option<String> {
         (is_port && is_host && !host.is_empty()).then(|| format!("{host}:{port}"))
     });
     // Go writes "dial tcp FROM->TO" or names the target last: `dial tcp 10.0.0.1:5432: connect: connection refused`.
-    found.last().or_else(|| {
+    found.next_back().or_else(|| {
         let host = between(line, "server at \"", "\"")?;
         let port = between(line, "port ", " ").unwrap_or("5432");
         Some(format!("{host}:{port}"))

@@ -13,7 +13,7 @@ const MAP: [(&str, &[&str]); 11] = [
     ("access", &["settings"]),
     // What is said when a command is unclear or refused is said by `render` too; both are plain values.
     ("render", &["facts", "diagnosis", "target", "question", "access", "chat::command"]),
-    ("chat", &["render", "target"]),
+    ("chat", &["render", "target", "settings::Secret", "settings::Credentials"]),
     ("cluster", &["facts"]),
     ("gather", &["cluster", "facts", "target", "question"]),
     ("settings", &[]),
@@ -23,7 +23,7 @@ const MAP: [(&str, &[&str]); 11] = [
 /// Modules that may use all of ours but these.
 const BUT: [(&str, &[&str]); 4] = [
     ("handlers", &["chat::slack", "chat::console", "server", "app", "cli", "playground"]),
-    ("server", &["app", "cli"]),
+    ("server", &["cli"]),
     ("app", &["cli"]),
     ("cli", &[]),
 ];

@@ -4,9 +4,10 @@ use super::source::{self, Source};
 use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 
-/// A file longer than this holds two things, unless it is listed with its reason.
+/// A file longer than this, its tests at the end left out, holds two things, unless it is listed with its reason.
 const MANY_LINES: usize = 500;
-const LONG_FILES: [(&str, &str); 0] = [];
+const LONG_FILES: [(&str, &str); 1] =
+    [("src/facts/reading/image.rs", "one list: the wordings of every runtime and registry")];
 
 fn all_rust_files() -> BTreeSet<String> {
     ["src", "tests", "benches"].iter().flat_map(|folder| source::files(folder, ".rs")).collect()
@@ -28,7 +29,8 @@ fn every_file_opens_by_saying_what_it_is_for() {
 fn no_file_is_long() {
     let mut long = Vec::new();
     for path in all_rust_files() {
-        let lines = source::text(&path).lines().count();
+        let text = source::text(&path);
+        let lines = text.split("\n#[cfg(test)]\nmod tests {").next().map_or(0, |code| code.lines().count());
         if lines > MANY_LINES && !LONG_FILES.iter().any(|(listed, _)| *listed == path) {
             long.push(format!("{path}: {lines} lines"));
         }

@@ -20,11 +20,14 @@ struct Arrived {
     body: Bytes,
 }
 
+/// Status, headers, body.
+type Answer = (u16, Vec<(&'static str, &'static str)>, String);
+
 #[derive(Clone, Default)]
 struct Server {
     arrived: Arc<Mutex<Vec<Arrived>>>,
     /// Answers to give, first first; then 200 with an empty body.
-    answers: Arc<Mutex<Vec<(u16, Vec<(&'static str, &'static str)>, String)>>>,
+    answers: Arc<Mutex<Vec<Answer>>>,
 }
 
 impl Server {
