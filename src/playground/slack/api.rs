@@ -172,7 +172,7 @@ impl Workspace {
             "users.info" => self.users_info(args),
             "users.list" => self.users_list(args),
             "users.lookupByEmail" => self.users_by_email(args),
-            "usergroups.list" => self.usergroups_list(args),
+            "usergroups.list" => Ok(self.usergroups_list(args)),
             "usergroups.users.list" => self.usergroups_users(args),
             "views.open" => self.views_open(args, false),
             "views.push" => self.views_open(args, true),

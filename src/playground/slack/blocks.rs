@@ -129,11 +129,11 @@ impl Check {
             "image" => self.image(object, at),
             "context" => {
                 self.only(object, at, &["type", "block_id", "elements"]);
-                self.each(object, at, "elements", 1, 10, |check, element, at| check.context_element(element, at));
+                self.each(object, at, "elements", 1, 10, Check::context_element);
             }
             "actions" => {
                 self.only(object, at, &["type", "block_id", "elements"]);
-                self.each(object, at, "elements", 1, 25, |check, element, at| check.element(element, at));
+                self.each(object, at, "elements", 1, 25, Check::element);
                 self.unique_actions(object, at);
             }
             "input" => {
@@ -169,10 +169,10 @@ impl Check {
                 self.optional_text_object(object, at, "subtitle", 150, Kinds::Any);
                 self.optional_text_object(object, at, "body", 200, Kinds::Any);
             }
-            "carousel" => self.each(object, at, "elements", 1, 10, |check, card, at| check.block(card, at)),
+            "carousel" => self.each(object, at, "elements", 1, 10, Check::block),
             "container" => {
                 let children = if object.contains_key("child_blocks") { "child_blocks" } else { "blocks" };
-                self.each(object, at, children, 1, 10, |check, block, at| check.block(block, at));
+                self.each(object, at, children, 1, 10, Check::block);
             }
             "context_actions" => self.each(object, at, "elements", 1, 5, |_, _, _| {}),
             "plan" => self.each(object, at, "tasks", 1, 50, |_, _, _| {}),

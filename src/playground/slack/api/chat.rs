@@ -47,7 +47,7 @@ impl Workspace {
         let json = state.message_json(&message);
         let mut reply = json!({"channel": channel, "ts": message.ts, "message": json});
         state.store(message);
-        let kind = state.channels.get(&channel).map(|channel| channel.kind());
+        let kind = state.channels.get(&channel).map(super::super::state::Channel::kind);
         drop(state);
         if content.cut {
             reply["warning"] = json!("message_truncated");
@@ -128,7 +128,7 @@ impl Workspace {
         let event = json!({
             "type": "message", "subtype": "message_changed", "channel": channel, "ts": edited, "event_ts": edited,
             "hidden": true, "message": json, "previous_message": state.message_json(&was),
-            "channel_type": state.channels.get(&channel).map(|channel| channel.kind()),
+            "channel_type": state.channels.get(&channel).map(super::super::state::Channel::kind),
         });
         drop(state);
         self.emit(event, Some(&channel));
@@ -153,7 +153,7 @@ impl Workspace {
     pub fn delete_message(&self, channel: &str, ts: &str) {
         let mut state = self.state();
         let event_ts = state.next_ts();
-        let kind = state.channels.get(channel).map(|channel| channel.kind());
+        let kind = state.channels.get(channel).map(super::super::state::Channel::kind);
         let Some(message) = state.message_mut(channel, ts) else { return };
         message.deleted = true;
         let ephemeral = message.ephemeral_to.is_some();

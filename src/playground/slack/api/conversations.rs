@@ -35,7 +35,7 @@ impl Workspace {
                 && types.iter().any(|wanted| wanted == kind)
                 && !(skip_archived && channel.is_archived)
         });
-        let (page, next) = paged(channels.map(|channel| channel.json()).collect(), args, 100)?;
+        let (page, next) = paged(channels.map(super::super::state::Channel::json).collect(), args, 100)?;
         Ok(json!({"channels": page, "response_metadata": {"next_cursor": next}}))
     }
 

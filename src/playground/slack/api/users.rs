@@ -29,7 +29,7 @@ impl Workspace {
         Ok(json!({"user": found.ok_or("users_not_found")?.json(true)}))
     }
 
-    pub(super) fn usergroups_list(&self, args: &Args) -> Reply {
+    pub(super) fn usergroups_list(&self, args: &Args) -> Value {
         let state = self.state();
         let users: Vec<&String> = state.oncall.iter().collect();
         let mut group = json!({
@@ -42,7 +42,7 @@ impl Workspace {
         if args.flag("include_users") {
             group["users"] = json!(users);
         }
-        Ok(json!({"usergroups": [group]}))
+        json!({"usergroups": [group]})
     }
 
     pub(super) fn usergroups_users(&self, args: &Args) -> Reply {

@@ -38,9 +38,9 @@ impl Check {
         }
         match kind {
             "button" => self.button(object, at),
-            "overflow" => self.each(object, at, "options", 1, 5, |check, option, at| check.option(option, at)),
+            "overflow" => self.each(object, at, "options", 1, 5, Check::option),
             "radio_buttons" | "checkboxes" => {
-                self.each(object, at, "options", 1, 10, |check, option, at| check.option(option, at));
+                self.each(object, at, "options", 1, 10, Check::option);
             }
             "static_select" | "multi_static_select" => {
                 self.optional_text_object(object, at, "placeholder", 150, Kinds::Plain);
@@ -48,11 +48,11 @@ impl Check {
                     self.each(object, at, "option_groups", 1, 100, |check, group, at| {
                         if let Some(group) = group.as_object() {
                             check.text_object(group, at, "label", 75, Kinds::Plain);
-                            check.each(group, at, "options", 1, 100, |check, option, at| check.option(option, at));
+                            check.each(group, at, "options", 1, 100, Check::option);
                         }
                     });
                 } else {
-                    self.each(object, at, "options", 1, 100, |check, option, at| check.option(option, at));
+                    self.each(object, at, "options", 1, 100, Check::option);
                 }
             }
             "workflow_button" | "feedback_buttons" | "icon_button" => {}

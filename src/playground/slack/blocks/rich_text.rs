@@ -8,7 +8,7 @@ impl Check {
     /// Checks a `rich_text` block.
     pub(super) fn rich_text(&mut self, object: &Map<String, Value>, at: &str) {
         self.only(object, at, &["type", "block_id", "elements"]);
-        self.each(object, at, "elements", 0, usize::MAX, |check, element, at| check.rich_element(element, at));
+        self.each(object, at, "elements", 0, usize::MAX, Check::rich_element);
     }
 
     fn rich_element(&mut self, element: &Value, at: &str) {

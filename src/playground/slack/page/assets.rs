@@ -1,4 +1,4 @@
-//! The page itself: three files inside the binary, under a policy that lets nothing else in.
+//! The page itself: a few files inside the binary, under a policy that lets nothing else in.
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -19,8 +19,12 @@ const STYLE: &str = include_str!("../../page/style.css");
 const SCRIPTS: &[(&str, &str)] = &[
     ("/page/app.js", include_str!("../../page/app.js")),
     ("/page/blocks.js", include_str!("../../page/blocks.js")),
+    ("/page/composer.js", include_str!("../../page/composer.js")),
+    ("/page/dialogs.js", include_str!("../../page/dialogs.js")),
     ("/page/dom.js", include_str!("../../page/dom.js")),
     ("/page/emoji.js", include_str!("../../page/emoji.js")),
+    ("/page/guide.js", include_str!("../../page/guide.js")),
+    ("/page/list.js", include_str!("../../page/list.js")),
 ];
 
 pub fn router() -> Router<Workspace> {
