@@ -40,9 +40,9 @@ impl App {
     /// Says which of them cannot be used.
     pub async fn build(settings: Settings, credentials: Credentials) -> anyhow::Result<Self> {
         let sources: Vec<ClusterSource> = settings.clusters.iter().map(source).collect();
-        let clusters = Clusters::connect(&sources)
-            .await
-            .map_err(|(name, error)| anyhow::anyhow!("cluster {}: {error}", if name.is_empty() { "(default)" } else { &name }))?;
+        let clusters = Clusters::connect(&sources).await.map_err(|(name, error)| {
+            anyhow::anyhow!("cluster {}: {error}", if name.is_empty() { "(default)" } else { &name })
+        })?;
         let listener = TcpListener::bind(settings.http.listen)
             .await
             .with_context(|| format!("cannot listen on {} (setting http.listen)", settings.http.listen))?;

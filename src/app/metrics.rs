@@ -32,7 +32,12 @@ impl Default for Metrics {
         let answer_seconds = Histogram::new([0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
         let sockets = Gauge::default();
         registry.register("handled", "Things that came in from the chat", handled.clone());
-        registry.register_with_unit("answer", "From arrival to the whole answer", Unit::Seconds, answer_seconds.clone());
+        registry.register_with_unit(
+            "answer",
+            "From arrival to the whole answer",
+            Unit::Seconds,
+            answer_seconds.clone(),
+        );
         registry.register("slack_sockets_ready", "Sockets to Slack that have said hello", sockets.clone());
         Self { registry: Mutex::new(registry), handled, answer_seconds, sockets }
     }

@@ -590,9 +590,9 @@ spec: {nodeName: a, containers: [{name: app, image: x, resources: {requests: {cp
         let fit = compute(&facts, pod).unwrap();
         assert_eq!(
             fit.words().en,
-            "1 of 2 nodes: label disktype=ssd wanted, it has disktype=hdd, 300m of cpu short, 1Gi of memory short; 1: taint special=true:NoSchedule, 1Gi of memory short"
+            "1 of 2 nodes: taint special=true:NoSchedule, 1Gi of memory short; 1: label disktype=ssd wanted, it has disktype=hdd, 300m of cpu short, 1Gi of memory short"
         );
-        assert!(fit.words().zh.starts_with("2 个节点中 1 个：要求标签 disktype=ssd，实际为 disktype=hdd"));
+        assert!(fit.words().zh.starts_with("2 个节点中 1 个：污点 special=true:NoSchedule，内存缺 1Gi"));
     }
 
     #[test]

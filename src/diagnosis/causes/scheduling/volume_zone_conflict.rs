@@ -155,7 +155,8 @@ status: {{conditions: [{{type: Ready, status: 'True'}}]}}
 
     #[test]
     fn an_unbound_claim_is_another_cause() {
-        let yaml = pending("0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind.");
+        let yaml = pending("0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind.")
+            .replace("phase: Bound", "phase: Pending");
         let diagnosis = diagnose_pod(&yaml, "prod/db-0", "2026-01-01T00:10:00Z");
         assert_eq!(diagnosis.answer().unwrap().cause.id, "pvc-unbound");
     }
