@@ -9,7 +9,25 @@ use crate::facts::{Evidence, Facts, Subject, Workload, World, workload::controll
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-pub static CAUSES: &[&Cause] = &[];
+pub mod admission_webhook_denied;
+pub mod admission_webhook_down;
+pub mod limit_range_violated;
+pub mod pod_security_violated;
+pub mod quota_exceeded;
+pub mod quota_requires_resources;
+pub mod rbac_denied;
+pub mod service_account_missing;
+
+pub static CAUSES: &[&Cause] = &[
+    &quota_exceeded::CAUSE,
+    &quota_requires_resources::CAUSE,
+    &limit_range_violated::CAUSE,
+    &pod_security_violated::CAUSE,
+    &service_account_missing::CAUSE,
+    &rbac_denied::CAUSE,
+    &admission_webhook_denied::CAUSE,
+    &admission_webhook_down::CAUSE,
+];
 
 /// A creation that was refused, and still is as far as the objects tell.
 #[derive(Debug, Clone)]
