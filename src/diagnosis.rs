@@ -6,6 +6,7 @@
 pub mod cause;
 pub mod causes;
 pub mod finding;
+pub mod fit;
 pub mod kubectl;
 pub mod ranking;
 pub mod symptom;

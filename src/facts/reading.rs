@@ -14,3 +14,5 @@ pub mod app_log;
 pub mod exit;
 pub mod listening;
 pub mod probe;
+pub mod admission;
+pub mod scheduler;

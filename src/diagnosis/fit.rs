@@ -1,0 +1,617 @@
+//! Which nodes a pod fits, computed anew from the objects: what the scheduler's sentence hides.
+//!
+//! Each node tells the scheduler only its first reason, without amounts and lately without names. Here every check that
+//! needs no more than the pod, the node and the pods on it is made for every node that was read: cordon, taints,
+//! selector and required node affinity, resources, host ports, the place of bound volumes.
+//! Rules between pods (affinity, spread) are not computed: they need every pod of the cluster.
+
+use crate::diagnosis::Words;
+use crate::facts::{Evidence, Facts, PodView, World, node, quantity};
+use k8s_openapi::api::core::v1::{self as api, Node};
+use std::collections::BTreeMap;
+
+/// One reason why a node does not take the pod.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Misfit<'w> {
+    Cordoned,
+    Taint(&'w api::Taint),
+    /// Labels that the selector or the required affinity asks for and the node does not carry.
+    Labels(Vec<LabelMiss>),
+    /// Too little of a resource is left; amounts in base units.
+    Short {
+        resource: String,
+        wanted: f64,
+        free: f64,
+        allocatable: f64,
+        /// The node has none of the resource at all: no device plugin, no such device.
+        unknown: bool,
+    },
+    HostPort {
+        port: i32,
+        /// `namespace/name` of the pod that holds it.
+        holder: String,
+    },
+    /// A bound volume cannot be reached from the node.
+    Volume {
+        volume: String,
+        wants: String,
+    },
+}
+
+/// A label that is asked for, and what the node has instead.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LabelMiss {
+    /// `disktype=ssd`, `zone in (a, b)`, `gpu exists`.
+    pub wanted: String,
+    pub key: String,
+    /// The node's value of the key; `None` = the node lacks the label.
+    pub has: Option<String>,
+}
+
+/// A node and every reason against it; none = it fits as far as can be seen.
+#[derive(Debug, Clone)]
+pub struct NodeFit<'w> {
+    pub node: &'w Node,
+    pub misfits: Vec<Misfit<'w>>,
+}
+
+/// Every node that was read, held against the pod.
+#[derive(Debug, Clone)]
+pub struct Fit<'w> {
+    pub nodes: Vec<NodeFit<'w>>,
+    /// Every pod of the cluster was read, so what is free on a node is known and not just bounded from above.
+    pub all_pods_read: bool,
+}
+
+/// Holds the pod against every node that was read; `None` where none was.
+pub fn compute<'w>(facts: &Facts<'w>, pod: PodView<'w>) -> Option<Fit<'w>> {
+    let world = facts.world;
+    if world.nodes.is_empty() {
+        return None;
+    }
+    let spec = pod.spec()?;
+    let tolerations = spec.tolerations.as_deref().unwrap_or_default();
+    let wanted = requests(spec);
+    let taken = taken_by_node(world, pod);
+    let ports = host_ports(spec);
+    let volumes = bound_volumes(world, pod);
+    let nodes = world
+        .nodes
+        .seen()
+        .map(|node| {
+            let mut misfits = Vec::new();
+            if node::is_cordoned(node) && !tolerates_cordon(tolerations) {
+                misfits.push(Misfit::Cordoned);
+            }
+            misfits.extend(untolerated(node, tolerations).map(Misfit::Taint));
+            let labels = label_misses(node, spec);
+            if !labels.is_empty() {
+                misfits.push(Misfit::Labels(labels));
+            }
+            misfits.extend(shortages(node, &wanted, taken.get(node::name(node))));
+            misfits.extend(taken_ports(world, node, &ports, pod));
+            misfits.extend(volumes.iter().filter_map(|volume| unreachable(volume, node)));
+            NodeFit { node, misfits }
+        })
+        .collect();
+    Some(Fit { nodes, all_pods_read: world.pods.all().present().is_some() })
+}
+
+/// Returns the taints of a node that keep such a pod away, cordoning left out (that is a setting of its own).
+pub fn untolerated<'w>(
+    node: &'w Node,
+    tolerations: &'w [api::Toleration],
+) -> impl Iterator<Item = &'w api::Taint> + use<'w> {
+    node::taints(node).iter().filter(|taint| {
+        matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute")
+            && taint.key != "node.kubernetes.io/unschedulable"
+            && !node::tolerated(taint, tolerations)
+    })
+}
+
+fn tolerates_cordon(tolerations: &[api::Toleration]) -> bool {
+    let cordon = api::Taint {
+        key: "node.kubernetes.io/unschedulable".to_owned(),
+        effect: "NoSchedule".to_owned(),
+        ..api::Taint::default()
+    };
+    node::tolerated(&cordon, tolerations)
+}
+
+/// Returns what the scheduler reserves for a pod, by resource in base units: containers and sidecars together, or the
+/// greediest init container with the sidecars started before it, plus the runtime's overhead; and one pod slot.
+pub fn requests(spec: &api::PodSpec) -> BTreeMap<String, f64> {
+    let of = |container: &api::Container| -> BTreeMap<String, f64> {
+        let Some(resources) = &container.resources else { return BTreeMap::new() };
+        // A limit without a request is the request: the API fills it in, but templates and old objects may lack it.
+        let mut found: BTreeMap<String, f64> = BTreeMap::new();
+        for list in [&resources.limits, &resources.requests].into_iter().flatten() {
+            found.extend(list.iter().filter_map(|(name, q)| Some((name.clone(), quantity::value(q)?))));
+        }
+        found
+    };
+    let add = |to: &mut BTreeMap<String, f64>, what: &BTreeMap<String, f64>| {
+        for (name, amount) in what {
+            *to.entry(name.clone()).or_default() += amount;
+        }
+    };
+    let mut sum = BTreeMap::new();
+    for container in &spec.containers {
+        add(&mut sum, &of(container));
+    }
+    let (mut sidecars, mut peak) = (BTreeMap::new(), BTreeMap::<String, f64>::new());
+    for container in spec.init_containers.as_deref().unwrap_or_default() {
+        let mut with_sidecars = of(container);
+        if container.restart_policy.as_deref() == Some("Always") {
+            add(&mut sidecars, &with_sidecars);
+            continue;
+        }
+        add(&mut with_sidecars, &sidecars);
+        for (name, amount) in with_sidecars {
+            let most = peak.entry(name).or_default();
+            *most = most.max(amount);
+        }
+    }
+    add(&mut sum, &sidecars);
+    for (name, amount) in peak {
+        let total = sum.entry(name).or_default();
+        *total = total.max(amount);
+    }
+    // Resources of the pod as a whole (1.32 and later) replace the sum of its containers.
+    if let Some(of_pod) = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref()) {
+        sum.extend(of_pod.iter().filter_map(|(name, q)| Some((name.clone(), quantity::value(q)?))));
+    }
+    for (name, amount) in spec.overhead.iter().flatten() {
+        *sum.entry(name.clone()).or_default() += quantity::value(amount).unwrap_or(0.0);
+    }
+    sum.insert("pods".to_owned(), 1.0);
+    sum.retain(|_, amount| *amount > 0.0);
+    sum
+}
+
+/// One pass over the pods: what those on each node reserve. Pods that are leaving still hold theirs.
+fn taken_by_node<'w>(world: &'w World, besides: PodView<'_>) -> BTreeMap<&'w str, BTreeMap<String, f64>> {
+    let mut taken: BTreeMap<&str, BTreeMap<String, f64>> = BTreeMap::new();
+    for pod in world.pods.seen().map(PodView::new) {
+        let (Some(node), Some(spec)) = (pod.node_name(), pod.spec()) else { continue };
+        if matches!(pod.phase(), "Succeeded" | "Failed") || std::ptr::eq(pod.object, besides.object) {
+            continue;
+        }
+        let of_node = taken.entry(node).or_default();
+        for (name, amount) in requests(spec) {
+            *of_node.entry(name).or_default() += amount;
+        }
+    }
+    taken
+}
+
+fn shortages<'w>(
+    node: &Node,
+    wanted: &BTreeMap<String, f64>,
+    taken: Option<&BTreeMap<String, f64>>,
+) -> Vec<Misfit<'w>> {
+    let Some(allocatable) = node.status.as_ref().and_then(|status| status.allocatable.as_ref()) else {
+        return Vec::new();
+    };
+    wanted
+        .iter()
+        .filter_map(|(resource, wanted)| {
+            let has = allocatable.get(resource).and_then(quantity::value);
+            // Old nodes do not report ephemeral storage, small ones no pod slots: nothing is known then.
+            if has.is_none() && matches!(resource.as_str(), "ephemeral-storage" | "pods") {
+                return None;
+            }
+            let allocatable = has.unwrap_or(0.0);
+            let free = allocatable - taken.and_then(|taken| taken.get(resource)).copied().unwrap_or(0.0);
+            (*wanted > free + 1e-6).then(|| Misfit::Short {
+                resource: resource.clone(),
+                wanted: *wanted,
+                free,
+                allocatable,
+                unknown: has.is_none(),
+            })
+        })
+        .collect()
+}
+
+/// Returns host address, protocol and port of each host port that the pod binds.
+pub fn host_ports(spec: &api::PodSpec) -> Vec<(String, String, i32)> {
+    let all = spec.containers.iter().chain(
+        spec.init_containers.iter().flatten().filter(|container| container.restart_policy.as_deref() == Some("Always")),
+    );
+    all.flat_map(|container| container.ports.iter().flatten())
+        .filter_map(|port| {
+            let number = port.host_port.filter(|port| *port > 0)?;
+            let ip = port.host_ip.clone().filter(|ip| !ip.is_empty() && ip != "0.0.0.0").unwrap_or_default();
+            Some((ip, port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()), number))
+        })
+        .collect()
+}
+
+fn taken_ports<'w>(
+    world: &'w World,
+    node: &'w Node,
+    ports: &[(String, String, i32)],
+    besides: PodView<'_>,
+) -> Vec<Misfit<'w>> {
+    if ports.is_empty() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for other in world.pods_on(node::name(node)).map(PodView::new) {
+        if matches!(other.phase(), "Succeeded" | "Failed") || std::ptr::eq(other.object, besides.object) {
+            continue;
+        }
+        for (ip, protocol, port) in other.spec().map(host_ports).unwrap_or_default() {
+            let clash = ports.iter().any(|(my_ip, my_protocol, my_port)| {
+                *my_port == port && *my_protocol == protocol && (my_ip.is_empty() || ip.is_empty() || *my_ip == ip)
+            });
+            if clash {
+                found.push(Misfit::HostPort { port, holder: format!("{}/{}", other.namespace(), other.name()) });
+            }
+        }
+    }
+    found
+}
+
+/// Returns the labels that the selector and the required node affinity ask for and the node lacks; of several terms
+/// (one is enough) those of the nearest.
+pub fn label_misses(node: &Node, spec: &api::PodSpec) -> Vec<LabelMiss> {
+    let mut misses: Vec<LabelMiss> = spec
+        .node_selector
+        .iter()
+        .flatten()
+        .filter_map(|(key, value)| {
+            let has = label(node, key);
+            (has != Some(value)).then(|| LabelMiss {
+                wanted: format!("{key}={value}"),
+                key: key.clone(),
+                has: has.map(str::to_owned),
+            })
+        })
+        .collect();
+    if let Some(selector) = required_affinity(spec) {
+        misses.extend(misses_of_terms(node, &selector.node_selector_terms));
+    }
+    misses
+}
+
+/// Returns the required node affinity.
+pub fn required_affinity(spec: &api::PodSpec) -> Option<&api::NodeSelector> {
+    spec.affinity.as_ref()?.node_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_ref()
+}
+
+/// Returns the one node that the pod is meant for (pods of a DaemonSet), by its affinity's field `metadata.name`.
+pub fn only_node(spec: &api::PodSpec) -> Option<&str> {
+    let terms = &required_affinity(spec)?.node_selector_terms;
+    let mut names = terms.iter().map(|term| {
+        term.match_fields
+            .iter()
+            .flatten()
+            .find(|field| field.key == "metadata.name" && field.operator == "In")
+            .and_then(|field| field.values.as_deref()?.first().map(String::as_str))
+    });
+    let first = names.next()??;
+    names.all(|name| name == Some(first)).then_some(first)
+}
+
+fn misses_of_terms(node: &Node, terms: &[api::NodeSelectorTerm]) -> Vec<LabelMiss> {
+    terms
+        .iter()
+        // An empty term matches nothing.
+        .filter(|term| term.match_expressions.is_some() || term.match_fields.is_some())
+        .map(|term| {
+            let labels = term.match_expressions.iter().flatten().map(|e| (e, label(node, &e.key)));
+            let fields =
+                term.match_fields.iter().flatten().map(|e| (e, (e.key == "metadata.name").then(|| node::name(node))));
+            labels.chain(fields).filter_map(|(expression, has)| miss(expression, has)).collect::<Vec<_>>()
+        })
+        .min_by_key(Vec::len)
+        .unwrap_or_default()
+}
+
+fn miss(expression: &api::NodeSelectorRequirement, has: Option<&str>) -> Option<LabelMiss> {
+    let values = expression.values.as_deref().unwrap_or_default();
+    let listed = |has: &str| values.iter().any(|value| value == has);
+    let number = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
+    let bound = number(values.first().map(String::as_str));
+    let met = match expression.operator.as_str() {
+        "In" => has.is_some_and(listed),
+        "NotIn" => !has.is_some_and(listed),
+        "Exists" => has.is_some(),
+        "DoesNotExist" => has.is_none(),
+        "Gt" => number(has).zip(bound).is_some_and(|(has, bound)| has > bound),
+        "Lt" => number(has).zip(bound).is_some_and(|(has, bound)| has < bound),
+        // An operator of the future: nothing may be concluded.
+        _ => true,
+    };
+    let key = &expression.key;
+    let wanted = match (expression.operator.as_str(), values) {
+        ("In", [only]) => format!("{key}={only}"),
+        ("NotIn", [only]) => format!("{key}!={only}"),
+        ("Exists", _) => format!("{key} (any value)"),
+        ("DoesNotExist", _) => format!("no {key}"),
+        (operator, values) => format!("{key} {} ({})", operator.to_lowercase(), values.join(", ")),
+    };
+    (!met).then(|| LabelMiss { wanted, key: key.clone(), has: has.map(str::to_owned) })
+}
+
+fn label<'w>(node: &'w Node, key: &str) -> Option<&'w str> {
+    node.metadata.labels.as_ref()?.get(key).map(String::as_str)
+}
+
+/// A volume that a claim of the pod is bound to, and where it can be reached.
+struct BoundVolume<'w> {
+    name: &'w str,
+    terms: Option<&'w [api::NodeSelectorTerm]>,
+    /// Zone labels of the volume (before node affinity), or the zone in an AWS volume id.
+    zones: Vec<String>,
+}
+
+fn bound_volumes<'w>(world: &'w World, pod: PodView<'w>) -> Vec<BoundVolume<'w>> {
+    claims(pod)
+        .filter_map(|claim| {
+            let claim = world.claims.get(pod.namespace(), &claim).present()?;
+            let name = claim.spec.as_ref()?.volume_name.as_deref().filter(|name| !name.is_empty())?;
+            let volume = world.volumes.get("", name).present()?;
+            let spec = volume.spec.as_ref()?;
+            let terms = spec
+                .node_affinity
+                .as_ref()
+                .and_then(|affinity| affinity.required.as_ref())
+                .map(|required| required.node_selector_terms.as_slice());
+            let mut zones: Vec<String> = ZONE_LABELS
+                .iter()
+                .filter_map(|key| volume.metadata.labels.as_ref()?.get(*key))
+                .flat_map(|zones| zones.split("__").map(str::to_owned))
+                .collect();
+            if zones.is_empty()
+                && let Some(disk) = &spec.aws_elastic_block_store
+                && let Some((zone, _)) = disk.volume_id.strip_prefix("aws://").and_then(|rest| rest.split_once('/'))
+                && !zone.is_empty()
+            {
+                zones.push(zone.to_owned());
+            }
+            Some(BoundVolume { name, terms, zones })
+        })
+        .collect()
+}
+
+/// Labels that carry a zone, new and old.
+pub const ZONE_LABELS: [&str; 2] = ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
+
+fn unreachable<'w>(volume: &BoundVolume<'_>, node: &Node) -> Option<Misfit<'w>> {
+    if let Some(terms) = volume.terms {
+        let misses = misses_of_terms(node, terms);
+        if !misses.is_empty() {
+            let wants = misses.iter().map(|miss| miss.wanted.as_str()).collect::<Vec<_>>().join(", ");
+            return Some(Misfit::Volume { volume: volume.name.to_owned(), wants });
+        }
+    }
+    let zone = ZONE_LABELS.iter().find_map(|key| label(node, key))?;
+    (!volume.zones.is_empty() && !volume.zones.iter().any(|z| z == zone))
+        .then(|| Misfit::Volume { volume: volume.name.to_owned(), wants: format!("zone {}", volume.zones.join("/")) })
+}
+
+/// Returns the names of the claims that the pod mounts, those of its ephemeral volumes among them.
+pub fn claims<'w>(pod: PodView<'w>) -> impl Iterator<Item = String> + use<'w> {
+    pod.spec().into_iter().flat_map(|spec| spec.volumes.iter().flatten()).filter_map(move |volume| {
+        match (&volume.persistent_volume_claim, &volume.ephemeral) {
+            (Some(source), _) => Some(source.claim_name.clone()),
+            (None, Some(_)) => Some(format!("{}-{}", pod.name(), volume.name)),
+            (None, None) => None,
+        }
+    })
+}
+
+impl<'w> Fit<'w> {
+    /// Returns the nodes that take the pod as far as can be seen.
+    pub fn fitting(&self) -> impl Iterator<Item = &NodeFit<'w>> {
+        self.nodes.iter().filter(|fit| fit.misfits.is_empty())
+    }
+
+    /// Returns how many nodes have a reason of this sort.
+    pub fn count(&self, is: impl Fn(&Misfit<'w>) -> bool) -> usize {
+        self.nodes.iter().filter(|fit| fit.misfits.iter().any(&is)).count()
+    }
+
+    /// Says for each group of nodes why it does not fit and by how much; the biggest group first.
+    pub fn words(&self) -> Words {
+        let mut groups: BTreeMap<Vec<(u8, String)>, Vec<&NodeFit<'w>>> = BTreeMap::new();
+        for fit in &self.nodes {
+            groups.entry(fit.misfits.iter().map(sort_key).collect()).or_default().push(fit);
+        }
+        let mut groups: Vec<_> = groups.into_values().collect();
+        groups.sort_by_key(|fits| std::cmp::Reverse(fits.len()));
+        let total = self.nodes.len();
+        let more = groups.len().saturating_sub(6);
+        let (mut en, mut zh) = (Vec::new(), Vec::new());
+        for (i, fits) in groups.iter().take(6).enumerate() {
+            let reasons = reasons(fits);
+            let count = fits.len();
+            if i == 0 {
+                en.push(format!("{count} of {total} node{}: {}", plural(total), reasons.en));
+                zh.push(format!("{total} 个节点中 {count} 个：{}", reasons.zh));
+            } else {
+                en.push(format!("{count}: {}", reasons.en));
+                zh.push(format!("{count} 个：{}", reasons.zh));
+            }
+        }
+        if more > 0 {
+            en.push(format!("and {more} more groups"));
+            zh.push(format!("另有 {more} 组"));
+        }
+        Words::new(en.join("; "), zh.join("；"))
+    }
+
+    /// Returns the words as evidence.
+    pub fn evidence(&self) -> Evidence {
+        let scope = if self.all_pods_read { "" } else { ", as far as their pods were read" };
+        Evidence::field(format!("nodes, computed from their objects{scope}"), self.words().en, None)
+    }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// Nodes with the same key stand in one group: amounts do not count.
+fn sort_key(misfit: &Misfit<'_>) -> (u8, String) {
+    match misfit {
+        Misfit::Cordoned => (0, String::new()),
+        Misfit::Taint(taint) => (1, node::taint_text(taint)),
+        Misfit::Labels(misses) => (2, misses.iter().map(|miss| miss.wanted.as_str()).collect::<Vec<_>>().join(", ")),
+        Misfit::Short { resource, unknown, .. } => (3, format!("{resource}{}", if *unknown { "?" } else { "" })),
+        Misfit::HostPort { port, .. } => (4, port.to_string()),
+        Misfit::Volume { volume, .. } => (5, volume.clone()),
+    }
+}
+
+/// Says what holds for a group; amounts are the smallest of the group, since that node is the nearest.
+fn reasons(fits: &[&NodeFit<'_>]) -> Words {
+    let Some(first) = fits.first() else { return Words::new("", "") };
+    if first.misfits.is_empty() {
+        return Words::new("fits", "可以容纳");
+    }
+    let (mut en, mut zh) = (Vec::new(), Vec::new());
+    for (i, misfit) in first.misfits.iter().enumerate() {
+        let words = match misfit {
+            Misfit::Short { resource, unknown: false, .. } => {
+                let short = fits
+                    .iter()
+                    .filter_map(|fit| match fit.misfits.get(i) {
+                        Some(Misfit::Short { wanted, free, .. }) => Some(wanted - free),
+                        _ => None,
+                    })
+                    .fold(f64::INFINITY, f64::min);
+                short_words(resource, short, fits.len() > 1)
+            }
+            misfit => misfit.words(),
+        };
+        en.push(words.en);
+        zh.push(words.zh);
+    }
+    Words::new(en.join(", "), zh.join("，"))
+}
+
+fn short_words(resource: &str, short: f64, at_least: bool) -> Words {
+    if resource == "pods" {
+        return Words::new("no pod slot left", "Pod 数量已满");
+    }
+    let amount = quantity::amount(resource, short);
+    let least = if at_least { ("at least ", "至少") } else { ("", "") };
+    let name = resource_zh(resource);
+    Words::new(format!("{}{amount} of {resource} short", least.0), format!("{name}{}缺 {amount}", least.1))
+}
+
+/// Returns the resource's usual name in Chinese.
+pub fn resource_zh(resource: &str) -> &str {
+    match resource {
+        "memory" => "内存",
+        "cpu" => "CPU ",
+        "ephemeral-storage" => "临时存储",
+        "pods" => "Pod 数量",
+        other => other,
+    }
+}
+
+impl Misfit<'_> {
+    /// Says the reason in a few words.
+    pub fn words(&self) -> Words {
+        match self {
+            Misfit::Cordoned => Words::new("cordoned", "已被 cordon（不可调度）"),
+            Misfit::Taint(taint) => {
+                let text = node::taint_text(taint);
+                Words::new(format!("taint {text}"), format!("污点 {text}"))
+            }
+            Misfit::Labels(misses) => {
+                let en = misses.iter().map(|miss| match &miss.has {
+                    Some(has) => format!("label {} wanted, it has {}={has}", miss.wanted, miss.key),
+                    None => format!("label {} missing", miss.wanted),
+                });
+                let zh = misses.iter().map(|miss| match &miss.has {
+                    Some(has) => format!("要求标签 {}，实际为 {}={has}", miss.wanted, miss.key),
+                    None => format!("缺少标签 {}", miss.wanted),
+                });
+                Words::new(en.collect::<Vec<_>>().join(", "), zh.collect::<Vec<_>>().join("，"))
+            }
+            Misfit::Short { resource, unknown: true, .. } => {
+                Words::new(format!("has no {resource} at all"), format!("完全没有 {resource} 资源"))
+            }
+            Misfit::Short { resource, wanted, free, .. } => short_words(resource, wanted - free, false),
+            Misfit::HostPort { port, holder } => {
+                Words::new(format!("host port {port} taken by {holder}"), format!("主机端口 {port} 被 {holder} 占用"))
+            }
+            Misfit::Volume { volume, wants } => Words::new(
+                format!("volume {volume} is only reachable with {wants}"),
+                format!("卷 {volume} 只能在 {wants} 的节点上访问"),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::testing::world;
+    use crate::facts::Subject;
+
+    const NODES: &str = r"
+apiVersion: v1
+kind: Node
+metadata: {name: a, labels: {disktype: hdd}}
+status: {allocatable: {cpu: '2', memory: 4Gi, pods: '110'}}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: b, labels: {disktype: ssd}}
+spec: {taints: [{key: special, value: 'true', effect: NoSchedule}]}
+status: {allocatable: {cpu: '2', memory: 4Gi, pods: '110'}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: prod}
+spec:
+  nodeSelector: {disktype: ssd}
+  initContainers: [{name: once, image: x, resources: {requests: {memory: 5Gi}}}]
+  containers: [{name: app, image: x, resources: {requests: {memory: 1Gi, cpu: 500m}}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: there, namespace: prod}
+spec: {nodeName: a, containers: [{name: app, image: x, resources: {requests: {cpu: 1800m}}}]}
+";
+
+    #[test]
+    fn says_why_for_each_group_of_nodes() {
+        let world = world(NODES);
+        let pod = PodView::new(world.pods.get("prod", "web").present().unwrap());
+        let facts = Facts { now: "2026-01-01T00:00:00Z".parse().unwrap(), world: &world, subject: Subject::Pod(pod) };
+        let fit = compute(&facts, pod).unwrap();
+        assert_eq!(
+            fit.words().en,
+            "1 of 2 nodes: taint special=true:NoSchedule, 1Gi of memory short; 1: label disktype=ssd wanted, it has disktype=hdd, 300m of cpu short, 1Gi of memory short"
+        );
+        assert!(fit.words().zh.starts_with("2 个节点中 1 个：污点 special=true:NoSchedule，内存缺 1Gi"));
+    }
+
+    #[test]
+    fn sidecars_count_beside_the_app_and_init_containers_by_their_peak() {
+        let world = world(
+            r"
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: prod}
+spec:
+  overhead: {cpu: 100m}
+  initContainers:
+  - {name: mesh, image: x, restartPolicy: Always, resources: {requests: {cpu: 200m}}}
+  - {name: once, image: x, resources: {requests: {cpu: '1'}}}
+  containers: [{name: app, image: x, resources: {limits: {cpu: 500m}}}]
+",
+        );
+        let pod = PodView::new(world.pods.get("prod", "web").present().unwrap());
+        let cpu = requests(pod.spec().unwrap())["cpu"];
+        assert!((cpu - 1.3).abs() < 1e-9, "{cpu}");
+    }
+}
