@@ -21,6 +21,8 @@ pub enum NoSpace {
     PodTmpfs,
     /// A tmpfs of the node: `/run`, `/dev/shm`.
     NodeTmpfs,
+    /// A volume of the pod (a claim, NFS): it is the volume that is full.
+    Volume,
 }
 
 /// Reads "no space left on device"; `None` where the text does not say it.
@@ -51,10 +53,17 @@ pub fn no_space(text: &str) -> Option<NoSpace> {
     } else if has_any(
         &lower,
         &["kubernetes.io~projected", "kubernetes.io~secret", "kubernetes.io~empty-dir", "kubernetes.io~downward-api"],
-    ) && !lower.contains("~empty-dir/wrapped_configmap")
-    {
+    ) {
         NoSpace::PodTmpfs
-    } else if has_any(&lower, &[" /run/", "\"/run/", "'/run/", " /dev/shm", "\"/dev/shm"]) {
+    } else if has_any(
+        &lower,
+        &["kubernetes.io~csi", "kubernetes.io~nfs", "kubernetes.io~local-volume", "subpath directory"],
+    ) {
+        NoSpace::Volume
+    } else if has_any(&lower, &[" /run/", "\"/run/", "'/run/", " /dev/shm", "\"/dev/shm"])
+        && !lower.contains("/rootfs/")
+    {
+        // A container's root file system is mounted under /run and lies on the runtime's disk.
         NoSpace::NodeTmpfs
     } else {
         NoSpace::Disk
@@ -148,6 +157,14 @@ mod tests {
             (
                 "mkdir /run/containerd/io.containerd.runtime.v2.task/k8s.io/1: no space left on device",
                 Some(NoSpace::NodeTmpfs),
+            ),
+            (
+                "open /run/containerd/io.containerd.runtime.v2.task/k8s.io/app/rootfs/etc/resolv.conf: no space left on device",
+                Some(NoSpace::Disk),
+            ),
+            (
+                "mkdir /var/lib/kubelet/pods/1/volumes/kubernetes.io~csi/pvc-1/mount/data: no space left on device",
+                Some(NoSpace::Volume),
             ),
             ("disk quota exceeded", None),
         ] {

@@ -44,6 +44,8 @@ pub enum MountFailure {
     FileSystem,
     /// The volume is not attached, or not yet reported as such: attaching comes first.
     NotAttached,
+    /// It is attached by the API's word, and the node does not see the device.
+    DeviceMissing,
     /// A tmpfs of the pod is too small: its size follows the pod's memory limit.
     PodTmpfs,
     /// The disk is full.
@@ -214,24 +216,28 @@ fn failure(text: &str, error: &str) -> MountFailure {
     ) {
         return MountFailure::ServerUnreachable;
     }
-    if has_any(
-        &lower,
-        &[
-            "volumesinuse",
-            "not attached according to node status",
-            "volume not attached",
-            "no attachment",
-            "attachment was not found",
-            "could not find attached",
-            "waitforattach failed",
-            "failed to find device",
-            "could not find device",
-            "unable to find device",
-            "devicepath is empty",
-            "timed out waiting for external-attacher",
-        ],
-    ) || text.contains("MountVolume.WaitForAttach")
-    {
+    let device = [
+        "failed to find device",
+        "could not find device",
+        "unable to find device",
+        "find device path",
+        "devicepath is empty",
+    ];
+    if has_any(&lower, &device) {
+        return MountFailure::DeviceMissing;
+    }
+    let attach = [
+        "volumesinuse",
+        "not attached according to node status",
+        "volume not attached",
+        "no attachment",
+        "attachment was not found",
+        "external-attacher",
+        "volume is not attached",
+        "is not attached to node",
+        "not yet attached",
+    ];
+    if has_any(&lower, &attach) || text.contains("MountVolume.WaitForAttach") {
         return MountFailure::NotAttached;
     }
     if has_any(
