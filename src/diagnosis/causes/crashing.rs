@@ -21,8 +21,10 @@ use crate::facts::reading::app_log::{self, Complaint, Decisive};
 use crate::facts::reading::exit;
 use crate::facts::reading::probe::{self, Kill, Kind};
 use crate::facts::reading::runtime::{self, StartFailure};
-use crate::facts::{ContainerView, End, Event, Evidence, Facts, PodView, Role, Stage, World, node};
+use crate::facts::workload::controller;
+use crate::facts::{ContainerView, End, Event, Evidence, Facts, PodView, Role, Stage, Workload, World, node};
 use jiff::SignedDuration;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Probe;
 
 pub static CAUSES: &[&Cause] = &[
@@ -76,11 +78,25 @@ pub fn death_of<'w>(facts: &Facts<'w>, container: ContainerView<'w>) -> Option<D
 }
 
 fn counts(facts: &Facts<'_>, death: &Death<'_>) -> bool {
+    // It died, and now not even its sandbox can be made anew: the furthest stage that fails is the trouble.
+    if !death.container.is_running() && sandbox_failed_since(facts, death) {
+        return false;
+    }
     if let Some(waiting) = death.container.waiting() {
         // A new image that cannot be pulled, a missing ConfigMap: then that is the trouble, and not how it ended before.
         return matches!(waiting.reason, "CrashLoopBackOff" | "RunContainerError" | "PostStartHookError" | "");
     }
     !is_over(facts, death)
+}
+
+fn sandbox_failed_since(facts: &Facts<'_>, death: &Death<'_>) -> bool {
+    let newest = |reasons: &[&str]| {
+        let pod = death.container.pod;
+        pod.events_seen(facts.world).filter(|e| reasons.contains(&e.reason.as_str())).filter_map(|e| e.last).max()
+    };
+    let Some(failed) = newest(&["FailedCreatePodSandBox", "FailedCreatePodContainer"]) else { return false };
+    death.end.finished.is_none_or(|finished| failed > finished)
+        && newest(&["Started"]).is_none_or(|started| failed > started)
 }
 
 /// Returns true where the container has since run long enough to believe that it is well again.
@@ -225,6 +241,22 @@ pub fn start_failure<'w>(facts: &Facts<'w>, container: ContainerView<'w>) -> Opt
     Some((runtime::start_failure(event.text()), event.evidence()))
 }
 
+/// Returns the Job that was asked for, or the newest one of the CronJob that was asked for.
+pub fn newest_job<'w>(facts: &Facts<'w>, subject: &Workload) -> Option<&'w Job> {
+    match subject.kind.as_str() {
+        "Job" => facts.world.jobs.get(&subject.namespace, &subject.name).present(),
+        "CronJob" => facts
+            .world
+            .jobs
+            .seen_in(&subject.namespace)
+            .filter(|job| {
+                controller(&job.metadata).is_some_and(|owner| owner.kind == "CronJob" && owner.name == subject.name)
+            })
+            .max_by_key(|job| job.metadata.creation_timestamp.as_ref().map(|t| t.0)),
+        _ => None,
+    }
+}
+
 /// Returns the settings of one of a container's probes.
 pub fn probe_of(container: ContainerView<'_>, kind: Kind) -> Option<&Probe> {
     match kind {
@@ -232,6 +264,11 @@ pub fn probe_of(container: ContainerView<'_>, kind: Kind) -> Option<&Probe> {
         Kind::Readiness => container.spec.readiness_probe.as_ref(),
         Kind::Startup => container.spec.startup_probe.as_ref(),
     }
+}
+
+/// Returns true for a file that needs an interpreter: `exec format error` about it means a missing `#!` line.
+pub fn is_script(command: &str) -> bool {
+    [".sh", ".bash", ".py", ".rb", ".pl", ".js"].iter().any(|ending| command.ends_with(ending))
 }
 
 /// Returns how often a probe is asked, in seconds; the default is 10.

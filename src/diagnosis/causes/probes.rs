@@ -12,6 +12,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::{Finding, Fix, Words, kubectl};
 use crate::facts::reading::listening::{self, Listens};
 use crate::facts::reading::probe::{self, Failure, Kind, Output};
+use crate::facts::reading::text::says;
 use crate::facts::{ContainerView, Event, Evidence, Facts, Known, Role};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Probe;
@@ -37,6 +38,8 @@ pub struct Trouble<'w> {
     pub failure: Failure,
     /// The run that the kubelet ended for it, and the event that says so.
     pub killed: Option<(Death<'w>, &'w Event)>,
+    /// A liveness probe whose result is thrown away: it restarts nothing, and the pod serves.
+    pub without_effect: bool,
     /// The run that is looked at: the one that was ended for it, or the present one.
     pub since: Option<Timestamp>,
 }
@@ -47,6 +50,11 @@ pub struct Trouble<'w> {
 /// failures before the last success; failures of a container that still has its time to start; readiness that came
 /// back; anything of a pod that is being deleted.
 pub fn troubles<'w>(facts: &Facts<'w>) -> Vec<Trouble<'w>> {
+    failing(facts).into_iter().filter(|trouble| !trouble.without_effect).collect()
+}
+
+/// Returns the [`troubles`], and liveness probes that the kubelet asks in vain.
+pub fn failing<'w>(facts: &Facts<'w>) -> Vec<Trouble<'w>> {
     let Some(pod) = living_pod(facts) else { return Vec::new() };
     pod.containers()
         .filter(|container| container.role != Role::Init)
@@ -67,14 +75,16 @@ fn trouble<'w>(facts: &Facts<'w>, container: ContainerView<'w>) -> Option<Troubl
             event: decisive,
             failure,
             killed: Some((death, event)),
+            without_effect: false,
             since,
         });
     }
     let since = container.running_since()?;
     let not_started = container.status.is_some_and(|status| status.started == Some(false));
     let kind = if not_started && container.spec.startup_probe.is_some() { Kind::Startup } else { Kind::Readiness };
-    let probe = probe_of(container, kind)?;
-    let (event, failure) = newest(facts, container, kind, since)?;
+    let Some((probe, (event, failure))) = probe_of(container, kind).zip(newest(facts, container, kind, since)) else {
+        return without_effect(facts, container, since);
+    };
     let age = event.last.map_or(SignedDuration::ZERO, |last| facts.since(last));
     let current = if container.ready() {
         age <= SignedDuration::from_mins(10) && came_and_went(facts, container, event, probe, since)
@@ -83,7 +93,36 @@ fn trouble<'w>(facts: &Facts<'w>, container: ContainerView<'w>) -> Option<Troubl
         age <= SignedDuration::from_mins(20)
     };
     let waits = kind == Kind::Startup && !failure.errored && within_startup(facts, since, probe);
-    (current && !waits).then_some(Trouble { container, kind, probe, event, failure, killed: None, since })
+    (current && !waits).then_some(Trouble {
+        container,
+        kind,
+        probe,
+        event,
+        failure,
+        killed: None,
+        without_effect: false,
+        since,
+    })
+}
+
+fn without_effect<'w>(
+    facts: &Facts<'w>,
+    container: ContainerView<'w>,
+    since: Option<Timestamp>,
+) -> Option<Trouble<'w>> {
+    let kind = Kind::Liveness;
+    let (event, failure) = newest(facts, container, kind, since)?;
+    let recent = event.last.is_some_and(|last| facts.since(last) <= SignedDuration::from_mins(20));
+    (failure.errored && recent).then_some(Trouble {
+        container,
+        kind,
+        probe: probe_of(container, kind)?,
+        event,
+        failure,
+        killed: None,
+        without_effect: true,
+        since,
+    })
 }
 
 /// Returns the event about failures of this probe that decides: of those near the newest, the most frequent.
@@ -221,6 +260,10 @@ impl<'w> Trouble<'w> {
                     format!("kubelet 因此反复重启它（已 {n} 次）"),
                 ),
             },
+            (None, Kind::Liveness) => (
+                "so it never restarts anything, however stuck the program is".to_owned(),
+                "因此即使程序卡死也不会重启它".to_owned(),
+            ),
             (None, Kind::Startup) => ("so it never counts as started".to_owned(), "因此一直未被视为已启动".to_owned()),
             (None, _) if self.container.ready() => {
                 ("so it drops out of its Services again and again".to_owned(), "因此反复被移出 Service".to_owned())
@@ -311,7 +354,8 @@ pub fn refusal<'w>(facts: &Facts<'w>, trouble: &Trouble<'w>) -> Refusal<'w> {
     if elsewhere.is_some() || command.is_some() {
         return Refusal::Closed { seen: elsewhere, command, answered_before: false };
     }
-    let allowed = allowance(trouble.probe);
+    // Programs that are known to take minutes: then a few minutes are no proof of a closed port either.
+    let allowed = allowance(trouble.probe) / if starts_slowly(trouble.container) { 5 } else { 1 };
     if trouble.killed.is_none() {
         let patience = if starting { SignedDuration::from_mins(10) } else { SignedDuration::from_secs(60) };
         return if trouble.runs_for(facts) < patience {
@@ -329,14 +373,21 @@ pub fn refusal<'w>(facts: &Facts<'w>, trouble: &Trouble<'w>) -> Refusal<'w> {
     Refusal::Closed { seen: listens.into_iter().next(), command: None, answered_before: false }
 }
 
+/// Returns true where image or command name something that takes its time to start: a JVM, a search engine, a forge.
+fn starts_slowly(container: ContainerView<'_>) -> bool {
+    let slow = "java|jvm|spring|tomcat|jetty|wildfly|jboss|jenkins|sonarqube|keycloak|elasticsearch|opensearch|kafka|nexus|\
+                artifactory|gitlab|cassandra|solr|confluence|jira|neo4j|liferay|magento|nextcloud|odoo|oracle|mssql|\
+                logstash|kibana|hadoop|hbase|druid|zeppelin|superset|airflow";
+    let words = container.spec.command.iter().chain(&container.spec.args).flatten();
+    says(&container.image().to_ascii_lowercase(), slow) || words.take(12).any(|word| says(word, "java|catalina|.jar"))
+}
+
 /// Returns the place in its command that binds it to the loopback address.
 fn bound_to_loopback(container: ContainerView<'_>) -> Option<Evidence> {
     let words = |field: &'static str, list: &Option<Vec<String>>| {
         let text = list.as_ref()?.join(" ");
-        let binds = crate::facts::reading::text::says(
-            &text.to_ascii_lowercase(),
-            "listen|bind|host|addr|-p |-l |http-server|serve",
-        ) && listening::names_loopback(&text);
+        let binds = says(&text.to_ascii_lowercase(), "listen|bind|host|addr|-p |-l |http-server|serve")
+            && listening::names_loopback(&text);
         binds.then(|| container.setting(field, text))
     };
     words("command", &container.spec.command).or_else(|| words("args", &container.spec.args)).or_else(|| {

@@ -1,6 +1,6 @@
 //! The program ends by itself with an error; its last words say why.
 
-use super::{Death, capital, deaths, events_cover, named, probe_of, read_the_log, times};
+use super::{Death, capital, deaths, events_cover, named, newest_job, probe_of, read_the_log, times};
 use crate::diagnosis::cause::{Cause, Page, Phase};
 use crate::diagnosis::finding::{Certainty, Finding, Fix};
 use crate::diagnosis::kubectl;
@@ -42,7 +42,10 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         return failed_job(facts, workload);
     }
     // A failing init container has a cause of its own, which names this one.
-    deaths(facts).iter().filter(|death| death.container.role != Role::Init).find_map(|death| ended(facts, death))
+    let mut deaths = deaths(facts);
+    // Of several, the one that is down now, and the one that died most.
+    deaths.sort_by_key(|death| (death.container.is_running(), -death.container.restarts()));
+    deaths.iter().filter(|death| death.container.role != Role::Init).find_map(|death| ended(facts, death))
 }
 
 fn ended(facts: &Facts<'_>, death: &Death<'_>) -> Option<Finding> {
@@ -170,10 +173,8 @@ fn advice(complaint: &Complaint) -> Option<Words> {
 
 /// A Job that gave up, and none of its pods is left to look at.
 fn failed_job(facts: &Facts<'_>, workload: &Workload) -> Option<Finding> {
-    if workload.kind != "Job" {
-        return None;
-    }
-    let job = facts.world.jobs.get(&workload.namespace, &workload.name).present()?;
+    let job = newest_job(facts, workload)?;
+    let name = job.metadata.name.as_deref().unwrap_or_default();
     let status = job.status.as_ref()?;
     let failed = status.conditions.as_deref()?.iter().find(|c| {
         c.type_ == "Failed"
@@ -183,7 +184,10 @@ fn failed_job(facts: &Facts<'_>, workload: &Workload) -> Option<Finding> {
                 Some("BackoffLimitExceeded" | "PodFailurePolicy" | "FailedIndexes" | "MaxFailedIndexesExceeded")
             )
     })?;
-    let left = facts.world.pods.seen_in(&workload.namespace).any(|pod| Workload::of_pod(&pod.metadata) == *workload);
+    let left = facts.world.pods.seen_in(&workload.namespace).any(|pod| {
+        let of = Workload::of_pod(&pod.metadata);
+        of.kind == "Job" && of.name == name
+    });
     if left {
         // The pods tell more than the Job: they are asked one by one.
         return None;
@@ -194,10 +198,9 @@ fn failed_job(facts: &Facts<'_>, workload: &Workload) -> Option<Finding> {
     Finding::possible(&CAUSE)
         .says(
             format!(
-                "Job `{}` gave up: {count} of its pods failed ({reason}), and none of them is left to say why.",
-                workload.name
+                "Job `{name}` gave up: {count} of its pods failed ({reason}), and none of them is left to say why."
             ),
-            format!("Job `{}` 已放弃：{count} 个 Pod 失败（{reason}），且都已不在，无法得知原因。", workload.name),
+            format!("Job `{name}` 已放弃：{count} 个 Pod 失败（{reason}），且都已不在，无法得知原因。"),
         )
         .because([Evidence::field(
             "job.status.conditions[Failed]",

@@ -1,11 +1,12 @@
 //! The kernel killed a container's process since the container reached its own memory limit.
 
-use super::{Death, deaths, named, read_the_log, start_failure, system_oom, times};
+use super::{Death, capital, deaths, events_cover, named, probe_of, read_the_log, start_failure, system_oom, times};
 use crate::diagnosis::cause::{Cause, Page, Phase};
 use crate::diagnosis::finding::{Certainty, Finding, Fix, Remedy};
 use crate::diagnosis::kubectl;
 use crate::diagnosis::words::{Text, Words};
 use crate::facts::reading::exit;
+use crate::facts::reading::probe::Kind;
 use crate::facts::reading::runtime::StartFailure;
 use crate::facts::{ContainerView, Event, Evidence, Facts, quantity};
 use jiff::SignedDuration;
@@ -66,8 +67,14 @@ fn killed<'w>(facts: &Facts<'w>, death: &Death<'w>) -> Option<Finding> {
         (true, _) => return None,
         // The runtime can miss the kernel's word (containerd below 2.3): then only the node's events know it.
         (false, exit::KILLED) if end.reason == "Error" && limit.is_some() => {
-            oom_event(facts, death)?;
-            Certainty::Likely
+            let probed =
+                [Kind::Liveness, Kind::Startup].into_iter().any(|kind| probe_of(death.container, kind).is_some());
+            match oom_event(facts, death) {
+                Some(_) => Certainty::Likely,
+                // Whatever killed it, the events that would tell are gone.
+                None if !probed && !events_cover(facts, death) && death.by_itself(facts.world) => Certainty::Possible,
+                None => return None,
+            }
         }
         (false, _) => return None,
     };
@@ -79,6 +86,15 @@ fn killed<'w>(facts: &Facts<'w>, death: &Death<'w>) -> Option<Finding> {
         .chain(limit.as_ref().map(|(_, evidence)| evidence.clone()));
     let limit = limit.map(|(text, _)| text);
     let finding = told(facts, death.container, certainty, limit.as_deref()).because(evidence);
+    if end.reason == "Error" && certainty == Certainty::Possible {
+        let ((en, zh), limit) = (named(death.container), limit.unwrap_or_default());
+        return finding
+            .says(
+                format!("{} was killed (exit code 137); it may have reached its memory limit of {limit}, but the events that would tell are gone.", capital(&en)),
+                format!("{zh} 被强制杀死（退出码 137）；可能达到了内存 limit（{limit}），但能确认的事件已看不到。"),
+            )
+            .some();
+    }
     let child = end.reason == "OOMKilled" && end.exit_code != exit::KILLED;
     if child && certainty != Certainty::Possible {
         let ((en, zh), limit, code) = (named(death.container), limit.unwrap_or_default(), end.exit_code);

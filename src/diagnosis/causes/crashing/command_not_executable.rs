@@ -1,12 +1,12 @@
 //! The command is in the image, and may not be executed.
 
-use super::{capital, deaths, living_pod, named, read_the_log, start_failure, times};
+use super::{capital, deaths, is_script, living_pod, named, read_the_log, start_failure, times};
 use crate::diagnosis::cause::{Cause, Page, Phase};
 use crate::diagnosis::finding::{Certainty, Finding, Fix};
 use crate::diagnosis::kubectl;
 use crate::diagnosis::words::{Text, Words};
 use crate::facts::reading::app_log::Complaint;
-use crate::facts::reading::runtime::StartFailure;
+use crate::facts::reading::runtime::{self, StartFailure};
 use crate::facts::{ContainerView, Evidence, Facts};
 
 pub static CAUSE: Cause = Cause {
@@ -47,7 +47,12 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
 
 fn not_started(facts: &Facts<'_>, container: ContainerView<'_>) -> Option<Finding> {
     let (failure, evidence) = start_failure(facts, container)?;
-    let StartFailure::CommandNotExecutable { command } = failure else { return None };
+    let command = match failure {
+        StartFailure::CommandNotExecutable { command } => command,
+        // No `#!` line: the kernel does not know what to do with it. Of a program it is another platform's.
+        StartFailure::WrongFormat { command } if command.as_deref().is_some_and(is_script) => command,
+        _ => return None,
+    };
     let command = command.or_else(|| container.spec.command.as_ref()?.first().cloned());
     told(facts, container, Certainty::Confirmed, command.as_deref()).because([evidence]).some()
 }
@@ -62,8 +67,13 @@ fn denied_inside(facts: &Facts<'_>) -> Option<Finding> {
                     Complaint::PermissionDenied { path } if death.end.exit_code == 126 => {
                         (path, Some(words.line), true)
                     }
-                    // The file is for another platform.
-                    Complaint::WrongFormat => return None,
+                    Complaint::WrongFormat => match runtime::start_failure(words.line.text) {
+                        StartFailure::WrongFormat { command } if command.as_deref().is_some_and(is_script) => {
+                            (command, Some(words.line), true)
+                        }
+                        // The file is for another platform.
+                        _ => return None,
+                    },
                     _ if death.end.exit_code == 126 => (None, Some(words.line), false),
                     _ => return None,
                 },

@@ -1,6 +1,6 @@
 //! A deadline that the pod or its Job was given has passed.
 
-use super::span;
+use super::{newest_job, span};
 use crate::diagnosis::cause::{Cause, Page, Phase};
 use crate::diagnosis::finding::{Finding, Fix};
 use crate::diagnosis::kubectl;
@@ -74,7 +74,7 @@ fn of_pod(facts: &Facts<'_>) -> Option<Finding> {
 }
 
 fn of_workload(facts: &Facts<'_>, subject: &Workload) -> Option<Finding> {
-    let job = (subject.kind == "Job").then(|| facts.world.jobs.get(&subject.namespace, &subject.name).present())??;
+    let job = newest_job(facts, subject)?;
     Some(of_job(facts, job, passed(job)?))
 }
 

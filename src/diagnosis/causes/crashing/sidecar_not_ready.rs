@@ -101,7 +101,7 @@ fn waits_for(
         (_, true, true, _) => Certainty::Confirmed,
         (true, true, _, _) => Certainty::Likely,
         // A mesh takes all traffic of the pod: whatever is refused may be the proxy's absence.
-        (true, _, _, true) if down || came_later => Certainty::Likely,
+        (true, _, _, true) if down || came_later || is_mesh(sidecar) => Certainty::Likely,
         // No word of the app: only a proxy that is not there at all speaks for itself.
         (true, _, _, false) if down && words.is_none() && is_mesh(sidecar) => Certainty::Likely,
         _ => return None,
@@ -148,7 +148,7 @@ fn waits_for(
             ))
             .command(kubectl::edit(&facts.workload())),
         )
-        .explains(&["app-exit-error", "lifecycle-hook-failed", "probe-port-closed"])
+        .explains(&["app-exit-error", "lifecycle-hook-failed", "probe-port-closed", "probe-http-status", "probe-timeout"])
         .some()
 }
 

@@ -139,7 +139,7 @@ pub(super) fn event_at<'w>(facts: &Facts<'w>, death: &Death<'w>) -> Option<&'w E
         last || within
     };
     let found = of_node.iter().filter(near);
-    found.clone().find(|event| names_victim(event, death)).or_else(|| found.clone().last()).copied()
+    found.clone().find(|event| names_victim(event, death)).or_else(|| found.clone().next_back()).copied()
 }
 
 fn is_system_oom(event: &Event) -> bool {

@@ -1,10 +1,11 @@
 //! The probe itself is wrong: it can never succeed, whatever the program does.
 
-use super::{Refusal, Trouble, refusal, troubles};
+use super::{Refusal, Trouble, failing, refusal};
 use crate::diagnosis::cause::{Cause, Page, Phase};
 use crate::diagnosis::causes::crashing::{named, read_the_log};
 use crate::diagnosis::finding::{Certainty, Finding};
 use crate::diagnosis::words::Text;
+use crate::facts::reading::app_log::{self, Complaint};
 use crate::facts::reading::probe::Output;
 use crate::facts::reading::text::says;
 use crate::facts::{Evidence, Facts};
@@ -39,7 +40,7 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
-    troubles(facts).iter().find_map(|trouble| wrong(facts, trouble))
+    failing(facts).iter().find_map(|trouble| wrong(facts, trouble))
 }
 
 fn wrong(facts: &Facts<'_>, trouble: &Trouble<'_>) -> Option<Finding> {
@@ -54,7 +55,7 @@ fn wrong(facts: &Facts<'_>, trouble: &Trouble<'_>) -> Option<Finding> {
                 sure,
                 format!("asks the port named `{name}`, which the container does not have"),
                 format!("引用了容器没有的端口名 `{name}`"),
-                declared(trouble),
+                Some(declared(trouble)),
             )
         }
         Output::UnknownHost(host) => (
@@ -79,7 +80,7 @@ fn wrong(facts: &Facts<'_>, trouble: &Trouble<'_>) -> Option<Finding> {
             Certainty::Likely,
             format!("speaks plain HTTP to port {port}, which by its name or number expects HTTPS"),
             format!("用 HTTP 访问按名称或端口号应为 HTTPS 的 {port} 端口"),
-            declared(trouble),
+            Some(declared(trouble)),
         ),
         Output::GrpcWithoutHealth => (
             sure,
@@ -109,7 +110,7 @@ fn wrong(facts: &Facts<'_>, trouble: &Trouble<'_>) -> Option<Finding> {
                 Certainty::Likely,
                 format!("asks port {port}, which is refused and is none of the ports that the container declares"),
                 format!("访问的 {port} 端口被拒绝，且不是容器声明的端口"),
-                declared(trouble),
+                Some(declared(trouble)),
             ),
             _ => return None,
         },
@@ -124,6 +125,8 @@ fn wrong(facts: &Facts<'_>, trouble: &Trouble<'_>) -> Option<Finding> {
     };
     let ((who_en, who_zh), (probe_en, probe_zh), (effect_en, effect_zh)) =
         (named(trouble.container), trouble.name(), trouble.effect());
+    // A liveness probe that the kubelet cannot even ask never restarts anything: wrong, but nobody suffers.
+    let certainty = if trouble.without_effect { Certainty::Possible } else { certainty };
     let finding = Finding::new(&CAUSE, certainty)
         .says(
             format!("The {probe_en} of {who_en} {en}, {effect_en}."),
@@ -151,16 +154,20 @@ fn can_never_succeed(text: &str) -> Option<(&'static str, &'static str)> {
     ) {
         return Some(("is refused for its credentials", "因凭据错误被拒绝"));
     }
-    let last = lower.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let missing = last.ends_with("not found")
-        || says(
-            last,
-            "no such file or directory|command not found|can't open '|cannot execute|unknown option|unrecognized option|invalid option|syntax error",
+    // `cat: can't open '/tmp/ready'` is how a program says that it is not well; a shell that misses its script is not.
+    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    let missing = says(last, "sh: can't open '|bash: can't open '|ash: 0: cannot open ")
+        || (says(last, "sh: /|bash: /") && last.ends_with("No such file or directory"))
+        || matches!(
+            app_log::complaint(last),
+            Some(
+                Complaint::CommandNotFound { .. } | Complaint::CommandNotExecutable { .. } | Complaint::BadFlag { .. }
+            )
         );
     missing.then_some(("cannot run as it is written", "无法按现有写法执行"))
 }
 
-fn declared(trouble: &Trouble<'_>) -> Option<Evidence> {
+fn declared(trouble: &Trouble<'_>) -> Evidence {
     let ports: Vec<String> = trouble
         .container
         .spec
@@ -173,7 +180,7 @@ fn declared(trouble: &Trouble<'_>) -> Option<Evidence> {
                 .map_or_else(|| port.container_port.to_string(), |name| format!("{} ({name})", port.container_port))
         })
         .collect();
-    Some(trouble.container.setting("ports", if ports.is_empty() { "(none)".to_owned() } else { ports.join(", ") }))
+    trouble.container.setting("ports", if ports.is_empty() { "(none)".to_owned() } else { ports.join(", ") })
 }
 
 /// Returns true where a plain HTTP probe asks a port that by its name or number speaks TLS: such servers answer 400.

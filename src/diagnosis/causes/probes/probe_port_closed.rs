@@ -53,7 +53,10 @@ fn closed(facts: &Facts<'_>, trouble: &Trouble<'_>) -> Option<Finding> {
             _ => return told(facts, trouble, Certainty::Likely, ("Nothing answers", "没有响应"), ""),
         },
         // A command's own words: its server refuses it inside the pod.
-        Output::Printed(text) if is_refused_at_home(text) && long_enough(facts, trouble) => {
+        // Where liveness kills for it, all that is sure is that its command says "not well".
+        Output::Printed(text)
+            if trouble.killed.is_none() && is_refused_at_home(text) && long_enough(facts, trouble) =>
+        {
             return told(facts, trouble, Certainty::Likely, ("Nothing listens", "没有监听"), "");
         }
         _ => return None,
@@ -136,7 +139,7 @@ fn is_refused_at_home(text: &str) -> bool {
 }
 
 fn long_enough(facts: &Facts<'_>, trouble: &Trouble<'_>) -> bool {
-    trouble.killed.is_some() || trouble.runs_for(facts).as_secs() >= 60
+    trouble.runs_for(facts).as_secs() >= 60
 }
 
 #[cfg(test)]
