@@ -178,8 +178,8 @@ impl<'w> ContainerView<'w> {
 
     /// Returns the log of the run whose end is the [`latest_end`](Self::latest_end).
     pub fn log_of_latest_end(&self, world: &'w World) -> Known<&'w str> {
-        let again = self.end().is_none();
-        self.log(world).map_or(Known::Unreadable, |log| log.of_last_end(again))
+        // While it waits for its next start, the log that is called current is still the last run's.
+        self.log(world).map_or(Known::Unreadable, |log| log.of_last_end(self.is_running()))
     }
 
     /// Returns the limit of a resource in base units, where one is set.

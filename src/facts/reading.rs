@@ -2,17 +2,19 @@
 //!
 //! Wordings differ by version and runtime; each reading knows them all and names its source. Nothing here decides.
 
+pub mod app_log;
+pub mod exit;
 pub mod image;
 pub mod kernel;
+pub mod listening;
+pub mod log_error;
 pub mod mount;
+pub mod places;
+pub mod probe;
 pub mod progress;
 pub mod runtime;
 pub mod sandbox;
+pub mod shell;
 pub mod text;
-pub mod log_error;
-pub mod app_log;
-pub mod exit;
-pub mod listening;
-pub mod probe;
 pub mod admission;
 pub mod scheduler;

@@ -3,7 +3,5 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files, and run what they test in real time")]
 
 mod house;
-//! The integration tests, one binary: a module a topic.
-
 mod plane;
 mod plane_works;

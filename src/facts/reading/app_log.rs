@@ -4,6 +4,8 @@
 //! (`strerror`), Go's `panic:`, Java's and Python's traces, Node's error codes. The complaint that stands nearest to
 //! the end of the log wins; frames of a stack trace and chatter (debug, info) are passed over.
 
+use super::places::{path, peer};
+use super::shell;
 use super::text::{between, says};
 use crate::facts::log::{LogLine, lines_from_end};
 
@@ -121,7 +123,7 @@ pub fn complaint(line: &str) -> Option<Complaint> {
     if has("exec format error|exec user process caused: exec format|cannot execute binary file") {
         return Some(Complaint::WrongFormat);
     }
-    if let Some(complaint) = of_shell(line, &lower) {
+    if let Some(complaint) = shell::complaint(line, &lower) {
         return Some(complaint);
     }
     if has("error while loading shared libraries|cannot open shared object file|symbol lookup error|\
@@ -292,57 +294,6 @@ pub fn complaint(line: &str) -> Option<Complaint> {
     None
 }
 
-fn of_shell(line: &str, lower: &str) -> Option<Complaint> {
-    // runc ≤1.1 starts the program after the runtime has said "started": its error is the container's only line.
-    let start = lower.contains("exec user process caused")
-        || lower.trim_start().starts_with("exec /")
-        || lower.contains("exec container process");
-    if start && lower.contains("no such file or directory") {
-        return Some(Complaint::CommandNotFound { command: command_before(line, ": no such file") });
-    }
-    if start && lower.contains("permission denied") {
-        return Some(Complaint::CommandNotExecutable { command: command_before(line, ": permission denied") });
-    }
-    let trimmed = line.trim_end();
-    // `bash: foo: command not found`, `sh: 1: foo: not found`, `/run.sh: line 3: foo: command not found`, make's `foo: Command not found`
-    let missing =
-        [": command not found", ": not found", ": Command not found"].into_iter().find(|end| trimmed.ends_with(end));
-    if let Some(end) = missing
-        && is_shell_line(trimmed)
-    {
-        return Some(Complaint::CommandNotFound { command: command_before(trimmed, end) });
-    }
-    if is_shell_line(trimmed)
-        && trimmed.ends_with(": No such file or directory")
-        && says(lower, ": line |env: |bad interpreter")
-        && !lower.contains(": cannot ")
-    {
-        return Some(Complaint::CommandNotFound { command: command_before(trimmed, ": No such file") });
-    }
-    if lower.contains("bad interpreter") || (lower.starts_with("env: ") && lower.contains("no such file or directory"))
-    {
-        return Some(Complaint::CommandNotFound { command: None });
-    }
-    None
-}
-
-/// Returns true for a line that a shell, `env` or `make` writes about a command of its script.
-fn is_shell_line(line: &str) -> bool {
-    let first = line.split(':').next().unwrap_or_default().trim();
-    let name = first.rsplit('/').next().unwrap_or_default();
-    matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh" | "env" | "make" | "busybox" | "-bash" | "-sh")
-        || name.ends_with(".sh")
-        || name.contains("entrypoint")
-        || line.contains(": line ")
-}
-
-fn command_before(line: &str, end: &str) -> Option<String> {
-    let at = line.to_ascii_lowercase().find(&end.to_ascii_lowercase())?;
-    let before = line.get(..at)?;
-    let name = before.rsplit(": ").next()?.trim().trim_start_matches("exec ").trim_matches(['"', '\'', '`']);
-    (!name.is_empty() && !name.contains("caused") && name.len() < 200).then(|| name.to_owned())
-}
-
 fn missing_setting(line: &str, lower: &str) -> Option<Option<String>> {
     let told = says(
         lower,
@@ -405,46 +356,6 @@ fn looks_like_error(line: &str) -> bool {
         "error|fatal|panic|exception|failed|failure|cannot |can't |unable to|invalid|critical|abort|\
              denied|missing|错误|失败|异常",
     )
-}
-
-/// Returns the first `host:port` of a line.
-fn peer(line: &str) -> Option<String> {
-    let words = line.split(|c: char| {
-        c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | '`' | ',' | ';' | '=' | '<' | '>' | '{' | '}')
-    });
-    let mut found = words.filter_map(|word| {
-        let word = word.rsplit_once("://").map_or(word, |(_, rest)| rest).trim_end_matches([':', '.']);
-        let word = word.split('/').find(|part| !part.is_empty()).unwrap_or(word);
-        let word = word.rsplit_once('@').map_or(word, |(_, host)| host);
-        let (host, port) = word.rsplit_once(':')?;
-        let is_port = port.len() >= 2 && port.len() <= 5 && port.chars().all(|c| c.is_ascii_digit());
-        // 12:30 of a time of day is no peer; nor is `server.go:212`.
-        let host = host.trim_matches(['[', ']']);
-        let is_host = host.chars().any(|c| c.is_ascii_alphabetic()) && !is_source_file(host)
-            || host.matches('.').count() == 3
-            || host == "::1";
-        (is_port && is_host && !host.is_empty()).then(|| format!("{host}:{port}"))
-    });
-    // Go writes "dial tcp FROM->TO" or names the target last: `dial tcp 10.0.0.1:5432: connect: connection refused`.
-    found.next_back().or_else(|| {
-        let host = between(line, "server at \"", "\"")?;
-        let port = between(line, "port ", " ").unwrap_or("5432");
-        Some(format!("{host}:{port}"))
-    })
-}
-
-fn is_source_file(word: &str) -> bool {
-    [".go", ".py", ".js", ".ts", ".java", ".rb", ".rs", ".c", ".cc", ".cpp", ".php", ".kt", ".cs", ".mjs"]
-        .iter()
-        .any(|end| word.ends_with(end))
-}
-
-/// Returns the first absolute path of a line.
-fn path(line: &str) -> Option<String> {
-    line.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | '`' | ',' | '[' | ']'))
-        .map(|word| word.trim_end_matches([':', ';', '.']))
-        .find(|word| word.starts_with('/') && word.len() > 1 && !word.starts_with("//"))
-        .map(str::to_owned)
 }
 
 fn after_word<'a>(line: &'a str, before: &str) -> Option<&'a str> {

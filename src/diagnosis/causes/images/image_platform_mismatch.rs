@@ -63,7 +63,7 @@ fn of_pull(facts: &Facts<'_>, pull: &Pull<'_>) -> Finding {
 
 /// `exec format error`: of a program it is the wrong machine; of a script it is a missing `#!` line, another cause.
 fn of_start(facts: &Facts<'_>) -> Option<Finding> {
-    let pod = facts.pod().filter(|pod| matches!(pod.stage(), Stage::Creating | Stage::Running))?;
+    let pod = facts.pod().filter(|pod| matches!(pod.stage(), Stage::Creating | Stage::Running | Stage::Failed))?;
     let (container, evidence, command) = pod.containers().find_map(|container| {
         let (evidence, command) = wrong_format(facts, container)?;
         Some((container, evidence, command))
