@@ -16,6 +16,7 @@ mod discovery;
 mod events;
 mod identity;
 mod kinds;
+mod live;
 mod logs;
 mod nodes;
 mod patch;
@@ -34,17 +35,20 @@ mod write;
 
 use axum::Router;
 use jiff::Timestamp;
+use live::{Engine, renew_leases};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use story::Story;
 use time::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use workloads::text;
 use world::World;
 
+/// How often a living cluster is stepped.
+const PACE: Duration = Duration::from_millis(500);
 /// Who podoctor is to this cluster.
 const USER: &str = "system:serviceaccount:podoctor:podoctor";
 
@@ -56,8 +60,8 @@ pub struct RecordedCluster {
     newest: watch::Sender<u64>,
     clock: Clock,
     known: Mutex<BTreeSet<String>>,
-    /// What fails in it, and until when.
-    stories: Mutex<Vec<Story>>,
+    /// What moves it.
+    engine: Mutex<Engine>,
 }
 
 impl RecordedCluster {
@@ -68,8 +72,8 @@ impl RecordedCluster {
     pub fn load(now: Timestamp) -> Arc<RecordedCluster> {
         let cluster = RecordedCluster::empty(now);
         let loaded = cluster.with_mut(|world| recorded::load(world, now));
-        *cluster.stories.lock().unwrap_or_else(PoisonError::into_inner) =
-            loaded.expect("a test reads all of the recorded data");
+        let stories = loaded.expect("a test reads all of the recorded data");
+        *cluster.engine.lock().unwrap_or_else(PoisonError::into_inner) = Engine::new(stories, now);
         cluster
     }
 
@@ -83,7 +87,7 @@ impl RecordedCluster {
             newest,
             clock: Clock::starting(now),
             known: Mutex::new(known),
-            stories: Mutex::default(),
+            engine: Mutex::default(),
         })
     }
 
@@ -98,6 +102,23 @@ impl RecordedCluster {
     /// Whatever accepting connections gives.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) -> std::io::Result<()> {
         axum::serve(listener, self.router()).await
+    }
+
+    /// Lets the cluster live: its controllers act, leases are renewed, and its story goes on. Never returns.
+    pub async fn live(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(PACE);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            ticks.tick().await;
+            self.step();
+        }
+    }
+
+    /// Does everything that is due at the cluster's time, once.
+    pub fn step(&self) {
+        let now = self.now();
+        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        self.change(|world| engine.step(world, now));
     }
 
     /// Returns a kubeconfig for a cluster that is served at an address.
@@ -168,6 +189,29 @@ impl RecordedCluster {
         self.with(|world| {
             world.everything().filter(|(key, _)| key.plural() != "secrets").map(|(_, o)| (**o).clone()).collect()
         })
+    }
+
+    /// Returns the cluster as the files of a bundle, path and content, such as `podoctor diagnose --from` reads.
+    pub fn bundle(&self) -> Vec<(String, String)> {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": self.objects()});
+        let mut files = vec![("objects.json".to_owned(), format!("{list:#}\n"))];
+        self.with(|world| {
+            for pod in world.all("Pod") {
+                let (namespace, name) = (text(&pod["metadata"]["namespace"]), text(&pod["metadata"]["name"]));
+                for list in ["initContainers", "containers"] {
+                    for container in pods::containers(&pod["spec"], list).map(|container| text(&container["name"])) {
+                        files.extend(logs::files(world, namespace, name, container));
+                    }
+                }
+            }
+        });
+        files
+    }
+
+    /// Renews what a living cluster renews, so that it seems alive even where nobody steps it.
+    fn keep_fresh(&self) {
+        let now = self.now();
+        self.change(|world| renew_leases(world, now));
     }
 
     fn user(&self) -> &'static str {

@@ -45,6 +45,13 @@ async fn handle(State(cluster): State<Arc<RecordedCluster>>, request: Request) -
         Ok(bytes) => bytes,
         Err(_) => return Refusal::bad_request("the body could not be read or is too large").into_response(),
     };
+    cluster.keep_fresh();
+    let sent = parts.headers.get(header::CONTENT_TYPE).and_then(|sent| sent.to_str().ok()).unwrap_or("json");
+    if !bytes.is_empty() && !sent.contains("json") {
+        // Also how a client that prefers protobuf learns that it has to send JSON.
+        let accepted: Vec<_> = ["application/json"].iter().chain(PATCH_TYPES).copied().collect();
+        return Refusal::unsupported_media_type(&accepted).into_response();
+    }
     let body = if bytes.is_empty() {
         Value::Null
     } else {
@@ -200,6 +207,8 @@ impl Call {
             }
             ("POST", Some("eviction")) if kind.kind == "Pod" => {
                 let options = DeleteOptions::read(&self.body["deleteOptions"]);
+                let told = self.body["deleteOptions"]["dryRun"].as_array();
+                let dry_run = dry_run || told.is_some_and(|all| !all.is_empty());
                 let done =
                     self.cluster.change(|world| write::evict(world, (namespace, name), &options, dry_run, now))?;
                 Ok((StatusCode::CREATED, Json(done)).into_response())

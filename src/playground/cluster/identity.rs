@@ -25,13 +25,6 @@ pub fn hex(seed: &str, length: usize) -> String {
     hex
 }
 
-/// Returns a number below `bound`.
-pub fn number(seed: &str, bound: u64) -> u64 {
-    let digest = Sha256::digest(seed.as_bytes());
-    let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    number % bound.max(1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +35,5 @@ mod tests {
         assert_ne!(uid("a"), uid("b"));
         assert_eq!(uid("a").split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
         assert_eq!((letters("a", 5).len(), hex("a", 64).len()), (5, 64));
-        assert!(number("a", 10) < 10);
     }
 }

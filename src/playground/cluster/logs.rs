@@ -57,6 +57,21 @@ pub fn read(world: &World, namespace: &str, name: &str, query: &Query, raw_query
     Ok(cut(log, status, query))
 }
 
+/// Returns what a bundle holds of a container's logs: the log or the error, and the log of the run before.
+pub fn files(world: &World, namespace: &str, name: &str, container: &str) -> Vec<(String, String)> {
+    let path = format!("logs/{namespace}/{name}/{container}");
+    let read = |extra: &str| {
+        let query = Query::parse(&format!("container={container}{extra}"));
+        read(world, namespace, name, &query, "")
+    };
+    let log = match read("") {
+        Ok(log) => (format!("{path}.log"), log),
+        Err(refusal) => (format!("{path}.error"), refusal.message().to_owned()),
+    };
+    let previous = read("&previous=true").ok().map(|log| (format!("{path}.previous.log"), log));
+    std::iter::once(log).chain(previous).collect()
+}
+
 /// Returns the address of a node whose kubelet nobody reaches, or `None` where it answers.
 fn unreachable(world: &World, node: &str) -> Option<String> {
     let object = world.find("Node", "", node);

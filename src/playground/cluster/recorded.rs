@@ -2,10 +2,12 @@
 //!
 //! A document is a Kubernetes object. What is told of it beside the object stands under `recorded`, and never reaches the
 //! API: the pods of a workload with how far each has come, events, logs, and what would cure a failure. Times are
-//! relative to the start: `T-5m` as a whole value, `{T-5m}` within a text; `{uid}` and `{ip}` there are the pod's own.
+//! relative to the start: `T-5m` as a whole value, `{T-5m}` within a text; `{name}`, `{uid}` and `{ip}` there are the pod's own.
 
 mod expand;
 mod placeholders;
+
+pub use placeholders::own;
 
 use super::kinds::Kind;
 use super::story::Story;
@@ -84,7 +86,7 @@ mod tests {
         assert!(stories.len() >= 12, "{}", stories.len());
         for (key, object) in world.everything() {
             let written = object.to_string();
-            for left in ["\"recorded\"", "{uid}", "{ip}", "{T", "\"T-", "\"T+"] {
+            for left in ["\"recorded\"", "{name}", "{uid}", "{ip}", "{T", "\"T-", "\"T+"] {
                 assert!(!written.contains(left), "{left} in {key:?}");
             }
             assert!(

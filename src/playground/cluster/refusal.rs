@@ -94,6 +94,10 @@ impl Refusal {
         Refusal::new(500, "", message)
     }
 
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Returns the `Status` object.
     pub fn status(&self) -> Value {
         let mut status = json!({

@@ -2,6 +2,7 @@
 
 use super::nodes;
 use super::time;
+use super::workloads::{controller, text};
 use super::world::World;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -20,7 +21,11 @@ pub struct Story {
     pub logs: Value,
     /// How many pods of the workload fail.
     pub pods: usize,
+    /// Those that fail from the start, by uid.
+    pub failing: Vec<String>,
     pub until: Until,
+    /// When it begins, for what has not begun yet.
+    pub begins: Option<Timestamp>,
 }
 
 /// What ends a failure.
@@ -30,6 +35,8 @@ pub enum Until {
     Never,
     /// The first container may use at least so many bytes.
     MemoryLimit(u64),
+    /// A new pod takes the place of the old one.
+    Replaced,
     /// The pods' spec is another one: an image, a command, a probe. A mere restart does not count.
     SpecChanged,
     /// An object exists: kind, namespace, name.
@@ -41,23 +48,53 @@ pub enum Until {
 }
 
 impl Story {
-    pub fn is_about(&self, kind: &str, namespace: &str, name: &str) -> bool {
-        (self.of.0.as_str(), self.of.1.as_str(), self.of.2.as_str()) == (kind, namespace, name)
+    /// Returns whether a pod belongs to the workload, or is the pod, of the story.
+    pub fn is_about_pod(&self, world: &World, pod: &Value) -> bool {
+        let namespace = text(&pod["metadata"]["namespace"]);
+        let is = |kind: &str, name: &str| (self.of.0.as_str(), self.of.2.as_str()) == (kind, name);
+        if namespace != self.of.1 {
+            return false;
+        }
+        let Some(owner) = controller(pod) else { return is("Pod", text(&pod["metadata"]["name"])) };
+        let above = world.find(text(&owner["kind"]), namespace, text(&owner["name"]));
+        let above = above.and_then(|owner| controller(owner));
+        is(text(&owner["kind"]), text(&owner["name"]))
+            || above.is_some_and(|owner| is(text(&owner["kind"]), text(&owner["name"])))
     }
 
-    /// Returns whether a pod with this spec is well by now.
-    pub fn is_over(&self, world: &World, template: &Value, now: Timestamp) -> bool {
+    /// Returns whether a pod has nothing of the story any more.
+    pub fn is_over(&self, world: &World, pod: &Value, now: Timestamp) -> bool {
+        let owner = controller(pod).and_then(|owner| {
+            world.find(text(&owner["kind"]), text(&pod["metadata"]["namespace"]), text(&owner["name"]))
+        });
+        let template = owner.map_or(&pod["spec"], |owner| &owner["spec"]["template"]["spec"]);
         match &self.until {
             Until::Never => false,
+            Until::Replaced => true,
             Until::MemoryLimit(bytes) => memory_limit(template).is_none_or(|limit| limit >= *bytes),
             Until::SpecChanged => *template != self.template,
             Until::Exists(kind, namespace, name) => world.find(kind, namespace, name).is_some(),
             Until::Moment(moment) => now >= *moment,
-            Until::NodeReady(name) => world.find("Node", "", name).is_some_and(|node| {
-                nodes::is_ready(node) && nodes::condition(node, "DiskPressure").is_none_or(|c| c["status"] == "False")
-            }),
+            Until::NodeReady(name) => {
+                let elsewhere = pod["spec"]["nodeName"].as_str().is_some_and(|node| node != name);
+                elsewhere || world.find("Node", "", name).is_some_and(|node| is_well(node))
+            }
         }
     }
+
+    /// Returns whether only a new pod helps, whatever else is put right.
+    pub fn only_replaced(&self) -> bool {
+        self.until == Until::Replaced
+    }
+
+    /// Returns whether its containers run before they fail.
+    pub fn crashes(&self) -> bool {
+        self.sample["status"]["containerStatuses"][0]["restartCount"].as_u64().unwrap_or(0) > 0
+    }
+}
+
+fn is_well(node: &Value) -> bool {
+    nodes::is_ready(node) && nodes::condition(node, "DiskPressure").is_none_or(|c| c["status"] == "False")
 }
 
 impl Until {
@@ -66,6 +103,8 @@ impl Until {
         let text = |field: &str| value[field].as_str();
         if value.is_null() || value == "never" {
             Some(Until::Never)
+        } else if value == "replaced" {
+            Some(Until::Replaced)
         } else if value == "specChanged" {
             Some(Until::SpecChanged)
         } else if let Some(limit) = text("memoryLimit") {

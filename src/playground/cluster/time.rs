@@ -19,10 +19,6 @@ impl Clock {
         Clock { start, began: Instant::now(), skipped: Mutex::default() }
     }
 
-    pub fn start(&self) -> Timestamp {
-        self.start
-    }
-
     pub fn now(&self) -> Timestamp {
         let skipped = *self.skipped.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         later(self.start, self.began.elapsed() + skipped)

@@ -4,6 +4,7 @@ use super::placeholders::own;
 use crate::playground::cluster::events::{self, Occurrence};
 use crate::playground::cluster::identity;
 use crate::playground::cluster::kinds::Kind;
+use crate::playground::cluster::live::reports;
 use crate::playground::cluster::nodes;
 use crate::playground::cluster::patch::strategic_patch;
 use crate::playground::cluster::pods::{self, Moments, Stage};
@@ -51,38 +52,7 @@ pub fn settle(world: &mut World, start: Timestamp) {
             scheduler::tell(world, &pod, &why, since, start);
         }
     }
-    let count = world.all("Node").len();
-    for kind in ["StatefulSet", "DaemonSet"] {
-        for set in world.all(kind) {
-            let mut set = (*set).clone();
-            set["status"] = workloads::set_status(&set, &workloads::owned(world, "Pod", &set), count);
-            put(world, set);
-        }
-    }
-    for set in world.all("ReplicaSet") {
-        let mut set = (*set).clone();
-        set["status"] = workloads::replica_set_status(&set, &workloads::owned(world, "Pod", &set));
-        put(world, set);
-    }
-    for deployment in world.all("Deployment") {
-        let sets = workloads::owned(world, "ReplicaSet", &deployment);
-        let current = newest(&sets);
-        let completed =
-            nodes::condition(&deployment, "Progressing").is_some_and(|c| c["reason"] == "NewReplicaSetAvailable");
-        let mut deployment = (*deployment).clone();
-        deployment["status"] = workloads::deployment_status(&deployment, &sets, &current, completed, start);
-        put(world, deployment);
-    }
-}
-
-/// Returns the name of the ReplicaSet with the highest revision.
-fn newest(sets: &[std::sync::Arc<Value>]) -> String {
-    let revision = |set: &Value| {
-        let revision = &set["metadata"]["annotations"]["deployment.kubernetes.io/revision"];
-        text(revision).parse::<u64>().unwrap_or(0)
-    };
-    let newest = sets.iter().max_by_key(|set| revision(set));
-    newest.map(|set| text(&set["metadata"]["name"]).to_owned()).unwrap_or_default()
+    reports::statuses(world, start);
 }
 
 /// Metadata and defaults of any object.
@@ -202,7 +172,6 @@ fn deployment(
     let mut told = Told::default();
     for revision in revisions {
         let mut as_it_was = object.clone();
-        strategic_patch(&mut as_it_was["spec"]["template"], &json!({}));
         if let Some(change) = revision.get("template") {
             strategic_patch(&mut as_it_was["spec"]["template"], change);
         }
@@ -248,7 +217,9 @@ fn lone_pod(world: &mut World, object: Value, recorded: &Value, start: Timestamp
 #[derive(Default)]
 struct Told {
     sample: Option<(Value, Value, Value)>,
-    failing: usize,
+    /// The first pod of all, sick or well.
+    first: Option<Value>,
+    failing: Vec<String>,
 }
 
 impl Told {
@@ -310,9 +281,10 @@ impl Told {
             ip = if pod["spec"]["hostNetwork"] == true { host_ip.clone() } else { nodes::free_address(world, &found) };
         }
         let uid = text(&pod["metadata"]["uid"]).to_owned();
+        let name = text(&pod["metadata"]["name"]).to_owned();
         pod["status"] = pods::status(&pod, stage, Moments { created, started, settled }, &host_ip, &ip);
         if let Some(change) = recorded.get("status") {
-            strategic_patch(&mut pod["status"], &own(change.clone(), &uid, &ip));
+            strategic_patch(&mut pod["status"], &own(change.clone(), &name, &uid, &ip));
         }
         if let Some(deleted) = recorded.get("deleted") {
             pod["metadata"]["deletionTimestamp"] = deleted["at"].clone();
@@ -323,14 +295,15 @@ impl Told {
         if let Some(node) = node.as_deref().filter(|_| recent(created, start)) {
             ordinary_events(world, &stored, node, stage, created, started);
         }
-        told_events(world, &stored, &own(recorded["events"].clone(), &uid, &ip), start)?;
+        told_events(world, &stored, &own(recorded["events"].clone(), &name, &uid, &ip), start)?;
         let place = (text(&stored["metadata"]["namespace"]), text(&stored["metadata"]["name"]));
         for (container, log) in recorded["logs"].as_object().into_iter().flatten() {
-            let log = own(log.clone(), &uid, &ip);
+            let log = own(log.clone(), &name, &uid, &ip);
             world.logs.insert((place.0.into(), place.1.into(), container.clone()), text(&log).to_owned());
         }
+        self.first.get_or_insert_with(|| stored.clone());
         if recorded["healthy"] != true {
-            self.failing += 1;
+            self.failing.push(uid);
             if self.sample.is_none() {
                 self.sample = Some((stored, recorded["events"].clone(), recorded["logs"].clone()));
             }
@@ -338,11 +311,19 @@ impl Told {
         Ok(())
     }
 
-    /// Returns the story, where the data says when it is over; healthy workloads have none.
+    /// Returns the story, where the data says when it is over; healthy workloads have none, or one that comes later.
     fn story(self, of: &Value, recorded: &Value) -> Result<Option<Story>, String> {
-        let Some(until) = recorded.get("until") else { return Ok(None) };
+        let later = &recorded["later"];
+        let Some(until) = recorded.get("until").or(later.get("until")) else { return Ok(None) };
         let until = Until::read(until).ok_or("until cannot be read")?;
-        let (sample, events, logs) = self.sample.unwrap_or_default();
+        let (mut sample, mut events, mut logs) = self.sample.unwrap_or_default();
+        let mut pods = self.failing.len();
+        if !later.is_null() {
+            sample = self.first.ok_or("there is no pod that could fail later")?;
+            strategic_patch(&mut sample["status"], &later["status"]);
+            (events, logs) = (later["events"].clone(), later["logs"].clone());
+            pods = usize::try_from(later["pods"].as_u64().unwrap_or(1)).unwrap_or(1);
+        }
         let metadata = &of["metadata"];
         let template = of["spec"]["template"].get("spec").unwrap_or(&of["spec"]);
         Ok(Some(Story {
@@ -351,8 +332,10 @@ impl Told {
             sample,
             events,
             logs,
-            pods: self.failing,
+            pods,
+            failing: self.failing,
             until,
+            begins: time::read(&later["at"]),
         }))
     }
 }

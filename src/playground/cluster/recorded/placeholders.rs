@@ -1,4 +1,4 @@
-//! Placeholders of the recorded data: times relative to the start, and a pod's own uid and address.
+//! Placeholders of the recorded data: times relative to the start, and a pod's own name, uid and address.
 
 use crate::playground::cluster::time;
 use jiff::Timestamp;
@@ -28,10 +28,10 @@ pub fn times(document: Value, start: Timestamp) -> Result<Value, String> {
     })
 }
 
-/// Replaces `{uid}` and `{ip}`.
-pub fn own(document: Value, uid: &str, ip: &str) -> Value {
-    let replaced = replace(document, "", &|text, _| Ok(text.replace("{uid}", uid).replace("{ip}", ip).into()));
-    replaced.expect("replacing text by text does not fail")
+/// Replaces `{name}`, `{uid}` and `{ip}`.
+pub fn own(document: Value, name: &str, uid: &str, ip: &str) -> Value {
+    let fill = |text: &str| text.replace("{name}", name).replace("{uid}", uid).replace("{ip}", ip);
+    replace(document, "", &|text, _| Ok(fill(text).into())).expect("replacing text by text does not fail")
 }
 
 fn replace(value: Value, field: &str, text: &dyn Fn(&str, &str) -> Result<Value, String>) -> Result<Value, String> {
