@@ -3,6 +3,7 @@
 pub mod manifest;
 
 mod causes;
+mod collect;
 mod config;
 mod diagnose;
 mod paint;
@@ -39,6 +40,8 @@ enum Command {
     Serve(serve::Args),
     /// Diagnoses a pod, a workload, a namespace or the whole cluster
     Diagnose(diagnose::Args),
+    /// Writes everything that a diagnosis reads to files, secrets cut out
+    Collect(collect::Args),
     /// Lists the causes, or explains one
     Causes(causes::Args),
     /// Checks, shows and describes the settings
@@ -66,6 +69,7 @@ pub fn run() -> ExitCode {
         Command::Try(args) => tryout::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Diagnose(args) => diagnose::run(&args),
+        Command::Collect(args) => collect::run(&args),
         Command::Causes(args) => causes::run(&args),
         Command::Config(command) => config::run(&command),
         Command::Manifest(args) => manifest::run(&args),

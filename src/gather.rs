@@ -7,3 +7,4 @@ mod needs;
 mod reader;
 mod scan;
 pub mod snapshot;
+pub mod bundle;

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod target;
+pub mod redact;
 pub mod facts;
 pub mod diagnosis;
 pub mod question;

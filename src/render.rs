@@ -2,7 +2,6 @@
 
 pub mod answer;
 pub mod guidance;
-pub mod redact;
 pub mod catalogue;
 pub mod markdown;
 pub mod message;

@@ -6,6 +6,7 @@ use crate::diagnosis::Verdict;
 use crate::facts::World;
 use crate::gather::{files, live};
 use crate::question::{self, Answer};
+use crate::redact::redact;
 use crate::render::report::Report;
 use crate::render::{answer, markdown, terminal};
 use crate::target::{self, Target};
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// How long a cluster may take to answer; what is missing then is told as unreadable.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -93,7 +94,7 @@ fn from_cluster(args: &Args, target: &Target) -> anyhow::Result<(World, Timestam
 }
 
 fn show(args: &Args, answer: &Answer) {
-    let clean = |text: &str| text.to_owned();
+    let clean = redact;
     match args.output {
         Output::Json => {
             let json = match answer {

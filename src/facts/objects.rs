@@ -1,6 +1,7 @@
 //! The objects of one kind that were read, and how far the reading went.
 
 use super::known::Known;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Namespace (empty for cluster objects) and name.
@@ -14,10 +15,13 @@ pub struct Objects<T> {
 }
 
 /// How far the reading of a kind went.
-#[derive(Debug, Clone, Default)]
-struct Read {
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Read {
+    #[serde(default)]
     everywhere: bool,
+    #[serde(default)]
     namespaces: BTreeSet<String>,
+    #[serde(default)]
     names: BTreeSet<Key>,
 }
 
@@ -35,6 +39,10 @@ pub trait Extent {
     fn read_namespace(&mut self, namespace: &str);
     /// Notes that one object was asked for: if it is not here, it does not exist.
     fn read_name(&mut self, namespace: &str, name: &str);
+    /// Returns how far the reading went.
+    fn read(&self) -> &Read;
+    /// Says how far the reading went, as a bundle kept it.
+    fn set_read(&mut self, read: Read);
 }
 
 impl<T> Extent for Objects<T> {
@@ -48,6 +56,14 @@ impl<T> Extent for Objects<T> {
 
     fn read_name(&mut self, namespace: &str, name: &str) {
         self.read.names.insert((namespace.to_owned(), name.to_owned()));
+    }
+
+    fn read(&self) -> &Read {
+        &self.read
+    }
+
+    fn set_read(&mut self, read: Read) {
+        self.read = read;
     }
 }
 

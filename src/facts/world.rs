@@ -35,6 +35,52 @@ pub struct Unread {
     pub why: String,
 }
 
+/// The kinds with a place of their own.
+const KINDS: &[&str] = &[
+    "Pod",
+    "Node",
+    "Lease",
+    "Namespace",
+    "ConfigMap",
+    "Secret",
+    "ServiceAccount",
+    "Service",
+    "PersistentVolumeClaim",
+    "PersistentVolume",
+    "StorageClass",
+    "VolumeAttachment",
+    "CSINode",
+    "CSIDriver",
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicationController",
+    "Job",
+    "CronJob",
+    "ResourceQuota",
+    "LimitRange",
+    "RuntimeClass",
+    "PriorityClass",
+    "PodDisruptionBudget",
+    "ValidatingWebhookConfiguration",
+    "MutatingWebhookConfiguration",
+    "Event",
+];
+
+/// How far a reading went: what tells absent from unreadable.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Readings {
+    kinds: BTreeMap<String, super::objects::Read>,
+    #[serde(default)]
+    events_of: BTreeSet<(String, String, String)>,
+    #[serde(default)]
+    pods_of_nodes: BTreeSet<String>,
+    /// What could not be read, and why.
+    #[serde(default)]
+    unread: Vec<(String, String)>,
+}
+
 /// Everything that was read of one cluster.
 #[derive(Debug, Clone, Default)]
 pub struct World {
@@ -191,6 +237,42 @@ impl World {
             "Event" => &mut self.events_read,
             other => self.others.get_mut(other)?,
         })
+    }
+
+    /// Returns how far the reading went, for a bundle that is to be read back to the same world.
+    pub fn readings(&mut self) -> Readings {
+        let mut kinds = BTreeMap::new();
+        let others: Vec<String> = self.others.keys().cloned().collect();
+        for kind in KINDS.iter().copied().chain(others.iter().map(String::as_str)) {
+            if let Some(extent) = self.extent(kind) {
+                kinds.insert(kind.to_owned(), extent.read().clone());
+            }
+        }
+        Readings {
+            kinds,
+            events_of: self.events_by_object.clone(),
+            pods_of_nodes: self.pods_read_by_node.clone(),
+            unread: self.unread.iter().map(|unread| (unread.what.clone(), unread.why.clone())).collect(),
+        }
+    }
+
+    /// Says how far the reading went, instead of concluding it from the kinds that are there.
+    pub fn set_readings(&mut self, readings: Readings) {
+        for (kind, read) in readings.kinds {
+            if let Some(extent) = self.extent(&kind) {
+                extent.set_read(read);
+            }
+        }
+        self.events_by_object.extend(readings.events_of);
+        self.pods_read_by_node.extend(readings.pods_of_nodes);
+        for (what, why) in readings.unread {
+            self.note_unread(what, why);
+        }
+    }
+
+    /// Returns every event, in no order.
+    pub fn all_events(&self) -> impl Iterator<Item = &Event> {
+        self.events.values().flatten()
     }
 
     /// Notes that all pods of a node were read.

@@ -2,10 +2,12 @@
 //!
 //! Nothing in a file stops the rest: what cannot be read is told with file and line, and its kind is unreadable.
 
+use super::bundle;
 use super::snapshot::{self, Mishap};
 use crate::facts::World;
 use crate::facts::intake::Met;
 use crate::facts::log::ContainerLog;
+use crate::facts::world::Readings;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +63,8 @@ pub fn read(paths: &[PathBuf]) -> Snapshot {
 struct Reader {
     snapshot: Snapshot,
     met: Met,
+    /// How far the reading of a bundle went, by its own word.
+    readings: Option<Readings>,
 }
 
 impl Reader {
@@ -95,6 +99,10 @@ impl Reader {
             return;
         }
         match std::fs::read_to_string(path) {
+            Ok(text) if path.ends_with(bundle::READINGS) => match serde_json::from_str(&text) {
+                Ok(readings) => self.readings = Some(readings),
+                Err(error) => self.mishap(path, Some(error.line()), error.to_string()),
+            },
             Ok(text) => self.objects(path, &text),
             Err(error) => self.mishap(path, None, error.to_string()),
         }
@@ -131,7 +139,10 @@ impl Reader {
 
     fn finish(mut self) -> Snapshot {
         let world = &mut self.snapshot.world;
-        world.conclude(&self.met);
+        match self.readings {
+            Some(readings) => world.set_readings(readings),
+            None => world.conclude(&self.met),
+        }
         world.sort_events();
         for mishap in &self.snapshot.mishaps {
             let name = mishap.path.file_name().unwrap_or_default().to_string_lossy().into_owned();

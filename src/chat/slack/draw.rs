@@ -4,8 +4,8 @@
 //! are taken out here, so that no path to Slack goes around it. Every limit is kept by construction; what does not fit is
 //! cut with a mark, and the whole text is handed back for a file.
 
+use crate::redact::redact;
 use crate::render::message::{Action, ActionStyle, Line, Message, Part, Span};
-use crate::render::redact::redact;
 use serde_json::{Value, json};
 
 /// The most blocks a message may hold.
