@@ -1,6 +1,8 @@
 //! The program ends by itself with an error; its last words say why.
 
-use super::{Death, capital, deaths, events_cover, named, newest_job, probe_of, read_the_log, times};
+use super::{
+    Death, capital, deaths, events_cover, named, newest_job, probe_of, read_the_log, sidecar_not_ready, times,
+};
 use crate::diagnosis::cause::{Cause, Page, Phase};
 use crate::diagnosis::finding::{Certainty, Finding, Fix};
 use crate::diagnosis::kubectl;
@@ -8,7 +10,7 @@ use crate::diagnosis::words::{Text, Words};
 use crate::facts::reading::app_log::{Complaint, Decisive};
 use crate::facts::reading::exit;
 use crate::facts::reading::probe::Kind;
-use crate::facts::{Evidence, Facts, Role, Subject, Workload};
+use crate::facts::{ContainerView, Evidence, Facts, Role, Subject, Workload};
 
 pub static CAUSE: Cause = Cause {
     id: "app-exit-error",
@@ -62,8 +64,16 @@ fn ended(facts: &Facts<'_>, death: &Death<'_>) -> Option<Finding> {
     let could_be_probe =
         [Kind::Liveness, Kind::Startup].into_iter().any(|kind| probe_of(death.container, kind).is_some())
             && !events_cover(facts, death);
-    let clear = words.as_ref().is_some_and(|w| !matches!(w.complaint, Complaint::LastWords));
-    let certainty = if could_be_probe && !clear { Certainty::Likely } else { Certainty::Confirmed };
+    let certainty = match words.as_ref().map(|words| &words.complaint) {
+        // What these name may lie outside of the program: its rights, the node.
+        Some(Complaint::ApiForbidden | Complaint::NoMemory | Complaint::DiskFull) => Certainty::Likely,
+        // Silent, or without a complaint: a probe whose events are gone, or a proxy that is not up, look alike.
+        None | Some(Complaint::LastWords) if could_be_probe || talks_through_a_proxy(death.container) => {
+            Certainty::Likely
+        }
+        None if !events_cover(facts, death) => Certainty::Likely,
+        _ => Certainty::Confirmed,
+    };
     let ((en, zh), (times_en, times_zh)) = (named(death.container), times(death.container));
     let (why_en, why_zh) = reason(code, words.as_ref());
     let finding = Finding::new(&CAUSE, certainty)
@@ -80,6 +90,11 @@ fn ended(facts: &Facts<'_>, death: &Death<'_>) -> Option<Finding> {
         None => finding,
     };
     finding.explains(&["probe-port-closed", "probe-timeout", "probe-http-status"]).some()
+}
+
+fn talks_through_a_proxy(container: ContainerView<'_>) -> bool {
+    let others = |other: &ContainerView<'_>| other.role != Role::Init && other.name() != container.name();
+    container.pod.containers().filter(others).any(sidecar_not_ready::is_proxy)
 }
 
 /// Returns what to say after the exit code: the complaint in words, and the line itself.

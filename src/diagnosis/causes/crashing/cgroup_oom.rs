@@ -8,7 +8,7 @@ use crate::diagnosis::words::{Text, Words};
 use crate::facts::reading::exit;
 use crate::facts::reading::probe::Kind;
 use crate::facts::reading::runtime::StartFailure;
-use crate::facts::{ContainerView, Event, Evidence, Facts, quantity};
+use crate::facts::{ContainerView, Event, Evidence, Facts, Workload, quantity};
 use jiff::SignedDuration;
 
 pub static CAUSE: Cause = Cause {
@@ -119,13 +119,7 @@ fn told(facts: &Facts<'_>, container: ContainerView<'_>, certainty: Certainty, l
         )
         .fix(read_the_log(facts, container));
     if let Some(more) = suggestion(limit) {
-        finding = finding.fix(
-            Fix::careful(Words::new(
-                format!("Raise the memory limit from {limit} to about {more}; the pods are rolled. If the use keeps growing, look for a leak instead."),
-                format!("把内存 limit 从 {limit} 调大到约 {more}（会滚动重建 Pod）。若内存持续增长，应先排查泄漏。"),
-            ))
-            .command(kubectl::set_memory_limit(&facts.workload(), container.name(), &more)),
-        );
+        finding = finding.fix(raise(&facts.workload(), container, limit, &more));
     }
     finding.remedy(Remedy::RaiseMemoryLimit).explains(&[
         "init-container-failing",
@@ -137,6 +131,26 @@ fn told(facts: &Facts<'_>, container: ContainerView<'_>, certainty: Certainty, l
         "sidecar-not-ready",
         "probe-port-closed",
     ])
+}
+
+fn raise(workload: &Workload, container: ContainerView<'_>, limit: &str, more: &str) -> Fix {
+    if workload.kind != "Pod" {
+        return Fix::careful(Words::new(
+            format!("Raise the memory limit from {limit} to about {more}; the pods are rolled. If the use keeps growing, look for a leak instead."),
+            format!("把内存 limit 从 {limit} 调大到约 {more}（会滚动重建 Pod）。若内存持续增长，应先排查泄漏。"),
+        ))
+        .command(kubectl::set_memory_limit(workload, container.name(), more));
+    }
+    // Nobody rolls a bare pod, and its settings are fixed, but for its resources (Kubernetes ≥1.33, in place).
+    let patch = serde_json::json!({"spec": {"containers": [{"name": container.name(), "resources": {"limits": {"memory": more}}}]}});
+    Fix::careful(Words::new(
+        format!("Raise the memory limit from {limit} to about {more} in place (Kubernetes 1.33 or later; before that, make the pod anew)."),
+        format!("原地把内存 limit 从 {limit} 调大到约 {more}（需 Kubernetes 1.33 及以上；更低版本需重建 Pod）。"),
+    ))
+    .command(kubectl::namespaced(
+        &workload.namespace,
+        &format!("patch pod {} --subresource resize --patch {}", kubectl::quoted(&workload.name), kubectl::quoted(&patch.to_string())),
+    ))
 }
 
 /// A memory-backed emptyDir fills up: one OOM kill, and then no start fits any more, since its files outlive the
@@ -210,7 +224,7 @@ mod tests {
 
     const POD: &str = r#"
 kind: Pod
-metadata: {namespace: shop, name: web-1, creationTimestamp: "2026-01-01T00:00:00Z"}
+metadata: {namespace: shop, name: web-1, creationTimestamp: "2026-01-01T00:00:00Z", ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: web, uid: u, controller: true}]}
 spec: {nodeName: n1, containers: [{name: app, image: app, resources: {limits: {memory: 256Mi}}, livenessProbe: {httpGet: {port: 80}}}]}
 status:
   phase: Running

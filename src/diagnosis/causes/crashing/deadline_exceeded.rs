@@ -50,7 +50,7 @@ fn of_pod(facts: &Facts<'_>) -> Option<Finding> {
         let (en, zh) = allowed(seconds);
         return Finding::confirmed(&CAUSE)
             .says(
-                format!("The pod was ended since it ran longer than its deadline allows{en}."),
+                format!("The pod was ended since it ran past its deadline{en}."),
                 format!("Pod 运行超过了期限{zh}，已被终止。"),
             )
             .because(pod.reason_evidence())

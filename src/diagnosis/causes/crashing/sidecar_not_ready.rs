@@ -152,7 +152,7 @@ fn waits_for(
         .some()
 }
 
-fn is_proxy(container: ContainerView<'_>) -> bool {
+pub(super) fn is_proxy(container: ContainerView<'_>) -> bool {
     says(container.name(), PROXIES) || says(container.image(), PROXIES)
 }
 
