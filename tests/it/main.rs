@@ -1,8 +1,9 @@
-//! Everything that is tested from outside, in one binary: a module a topic.
+//! The integration tests, one binary: a module a topic.
 
 #![expect(clippy::disallowed_methods, reason = "tests read files, and run what they test in real time")]
 
 mod cases;
 mod house;
+mod install;
 mod plane;
 mod plane_works;
