@@ -108,7 +108,7 @@ impl SlackFront {
         out: mpsc::Sender<Envelope>,
         ready: watch::Sender<usize>,
     ) -> Result<(), socket::Ended> {
-        socket::run(self.api.with_token(app_token), out, ready).await
+        socket::run(self.api.with_token(app_token), out, ready, socket::Timing::default()).await
     }
 
     async fn post_drawn(&self, place: &Place, message: &Message) -> Result<Posted, FrontError> {

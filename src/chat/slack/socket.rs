@@ -1,38 +1,34 @@
 //! Socket Mode: an own loop, since no library's holds up in production.
 //!
 //! ```text
-//! apps.connections.open ─► connect ─► hello ─► read: ack at once, hand over ─► disconnect announced
-//!        ▲                                                                        │
-//!        └──────────── the next connection comes up while the old one is still read and acknowledged
+//!             apps.connections.open ─► connect ─► hello ─► connection: acknowledge, hand over ─► its end is announced
+//!                      ▲                                                                           │
+//!                      └── the next one comes up while the old one is still read and acknowledged ─┘
 //! ```
 //!
-//! Two such lines run side by side, so that one lost socket loses nothing. Every wait is bounded. What cannot be read is
-//! acknowledged as well: Slack would only send it again. The address of a socket is a secret and never logged.
+//! Two such lines run side by side, so that one lost socket loses nothing. Every wait is bounded, every failure waits
+//! longer than the last, and Slack's final word ends it. The address of a socket is a secret and never logged.
+
+mod connection;
 
 use super::api::{Api, CallError};
-use futures_util::{SinkExt, StreamExt};
+use connection::{Connection, End};
 use serde_json::Value;
 use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_util::sync::CancellationToken;
 
 /// How many sockets are kept open. Slack allows ten an app, over all replicas.
 pub const SOCKETS: usize = 2;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-const SEND_TIMEOUT: Duration = Duration::from_secs(5);
-/// Slack pings every few seconds; we do as well, and a socket that is silent for longer is dead.
-const PING_EVERY: Duration = Duration::from_secs(10);
-const SILENCE: Duration = Duration::from_secs(35);
-/// How long an old socket is still read after its successor is up.
-const DRAIN: Duration = Duration::from_secs(15);
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-const BACKOFF: Duration = Duration::from_millis(500);
-const BACKOFF_MOST: Duration = Duration::from_secs(30);
+/// The longest message that is read; Slack's are far smaller.
+const MESSAGE_LIMIT: usize = 4 * 1024 * 1024;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -46,9 +42,60 @@ pub struct Envelope {
 
 /// Why Socket Mode ended for good: Slack's own code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("slack ends socket mode: {code}")]
+#[error("{}", hint(code))]
 pub struct Ended {
     pub code: String,
+}
+
+fn hint(code: &str) -> String {
+    match code {
+        LINK_DISABLED => format!("slack ends socket mode: {code} (api.slack.com/apps → your app → Socket Mode is off)"),
+        _ => format!(
+            "slack refuses SLACK_APP_TOKEN: {code} (api.slack.com/apps → your app → Basic Information → App-Level Tokens)"
+        ),
+    }
+}
+
+/// Socket Mode was switched off for the app.
+const LINK_DISABLED: &str = "link_disabled";
+
+/// How long everything may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// TCP, TLS and the WebSocket handshake together.
+    pub connect: Duration,
+    pub hello: Duration,
+    /// One frame out.
+    pub send: Duration,
+    pub ping_every: Duration,
+    /// Slack pings every few seconds, and we do as well: a socket that is silent for longer is dead.
+    pub silence: Duration,
+    /// How long an old socket is still read after its successor is up. Slack closes it about 10 s after a warning.
+    pub drain: Duration,
+    /// Slack does not close TCP after the close handshake: nobody waits for it longer than this.
+    pub close: Duration,
+    /// The first wait after a failure; each failure doubles it.
+    pub backoff: Duration,
+    pub backoff_most: Duration,
+    /// A socket that lived this long has done well: what came before it does not count any more.
+    pub settled: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            hello: Duration::from_secs(10),
+            send: Duration::from_secs(5),
+            ping_every: Duration::from_secs(10),
+            silence: Duration::from_secs(35),
+            drain: Duration::from_secs(15),
+            close: Duration::from_secs(1),
+            backoff: Duration::from_millis(500),
+            backoff_most: Duration::from_secs(30),
+            settled: Duration::from_secs(60),
+        }
+    }
 }
 
 /// Keeps the sockets open and hands over what they bring, until Slack refuses for good or the receiver is gone.
@@ -57,21 +104,29 @@ pub struct Ended {
 ///
 /// # Errors
 /// Slack's final word: a refused token, or Socket Mode switched off.
-pub async fn run(api: Api, out: mpsc::Sender<Envelope>, ready: watch::Sender<usize>) -> Result<(), Ended> {
-    let mut lines = tokio::task::JoinSet::new();
+pub async fn run(
+    api: Api,
+    out: mpsc::Sender<Envelope>,
+    ready: watch::Sender<usize>,
+    timing: Timing,
+) -> Result<(), Ended> {
+    let mut lines = JoinSet::new();
     for number in 0..SOCKETS {
-        let line = Line { api: api.clone(), out: out.clone(), ready: ready.clone() };
-        // The second waits for the first, so that a refused token is tried once and not twice.
-        let start_after = Duration::from_millis(250) * u32::try_from(number).unwrap_or(0);
+        let line = Line { api: api.clone(), out: out.clone(), ready: ready.clone(), timing };
+        let mut first_is_up = ready.subscribe();
         lines.spawn(async move {
-            sleep(start_after).await;
+            if number > 0 {
+                // After the first, so that a refused token is tried once and not twice; and not for ever after it.
+                let _ = timeout(timing.hello, first_is_up.wait_for(|count| *count > 0)).await;
+            }
             Box::pin(line.run()).await
         });
     }
     while let Some(end) = lines.join_next().await {
         match end {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(ended)) => return Err(ended),
+            // Where nobody listens any more the other line closes its sockets as well.
+            Ok(Ok(())) => {}
+            Ok(ended) => return ended,
             Err(panic) => tracing::error!(%panic, "a socket's task failed"),
         }
     }
@@ -83,192 +138,146 @@ struct Line {
     api: Api,
     out: mpsc::Sender<Envelope>,
     ready: watch::Sender<usize>,
-}
-
-/// A socket that has said hello; counts as ready while it lives.
-struct Live {
-    socket: Socket,
-    ready: watch::Sender<usize>,
-}
-
-impl Live {
-    fn new(socket: Socket, ready: &watch::Sender<usize>) -> Self {
-        ready.send_modify(|count| *count += 1);
-        Self { socket, ready: ready.clone() }
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.ready.send_modify(|count| *count = count.saturating_sub(1));
-    }
-}
-
-/// How a socket came to its end.
-enum Closing {
-    /// Slack announced it: the socket still works for a while.
-    Announced,
-    /// It is gone.
-    Gone,
-    /// Nobody listens any more.
-    Unheard,
+    timing: Timing,
 }
 
 impl Line {
-    async fn run(&self) -> Result<(), Ended> {
-        let mut live = self.connect().await?;
-        loop {
-            match self.read(&mut live, None).await? {
-                Closing::Unheard => return Ok(()),
-                Closing::Gone => {
-                    drop(live);
-                    live = self.connect().await?;
+    async fn run(self) -> Result<(), Ended> {
+        let mut connections: JoinSet<(u64, End)> = JoinSet::new();
+        let mut retire: Option<CancellationToken> = None;
+        let mut backoff = Backoff { failures: 0, timing: self.timing };
+        for generation in 0_u64.. {
+            let socket = {
+                let connecting = self.connect(&mut backoff);
+                tokio::pin!(connecting);
+                loop {
+                    tokio::select! {
+                        socket = &mut connecting => break socket?,
+                        Some(ended) = connections.join_next() => match ended.map(|(_, end)| end) {
+                            Ok(End::Final(code)) => return Err(Ended { code }),
+                            Ok(End::Unheard | End::Gone) | Err(_) => {}
+                        },
+                        () = self.out.closed() => return Ok(all_closed(connections).await),
+                    }
                 }
-                Closing::Announced => {
-                    // New before old: the old one is read and acknowledged until the new one has said hello, and after.
-                    let next = {
-                        let connect = self.connect();
-                        tokio::pin!(connect);
-                        loop {
-                            tokio::select! {
-                                next = &mut connect => break next?,
-                                closing = self.read(&mut live, None) => match closing? {
-                                    Closing::Announced => {}
-                                    Closing::Unheard => return Ok(()),
-                                    Closing::Gone => break connect.await?,
-                                },
-                            }
-                        }
-                    };
-                    let old = std::mem::replace(&mut live, next);
-                    let line = Self { api: self.api.clone(), out: self.out.clone(), ready: self.ready.clone() };
-                    tokio::spawn(async move { line.drain(old).await });
+            };
+            tracing::info!(generation, "a socket to slack is up");
+            if let Some(old) = retire.take() {
+                old.cancel();
+            }
+            let (announced, retired) = (CancellationToken::new(), CancellationToken::new());
+            retire = Some(retired.clone());
+            let born = Instant::now();
+            let connection = Connection::new(socket, &self.out, &self.ready, self.timing);
+            let told = announced.clone();
+            connections.spawn(async move { (generation, connection.attend(told, retired).await) });
+            loop {
+                tokio::select! {
+                    () = announced.cancelled() => break,
+                    Some(ended) = connections.join_next() => match ended {
+                        Ok((_, End::Final(code))) => return Err(Ended { code }),
+                        Ok((_, End::Unheard)) => return Ok(all_closed(connections).await),
+                        // The end of an older one is as it should be.
+                        Ok((which, End::Gone)) if which < generation => {}
+                        Ok((_, End::Gone)) | Err(_) => break,
+                    },
                 }
             }
+            backoff.after_life_of(born.elapsed());
         }
-    }
-
-    /// Reads an old socket until Slack closes it, or for a while, and closes it without waiting for long.
-    async fn drain(&self, mut old: Live) {
-        let end = Instant::now() + DRAIN;
-        while let Ok(Closing::Announced) = self.read(&mut old, Some(end)).await {
-            if Instant::now() >= end {
-                break;
-            }
-        }
-        // Slack does not close TCP after the close handshake: do not wait for it.
-        let _ = timeout(CLOSE_TIMEOUT, old.socket.close(None)).await;
+        Ok(())
     }
 
     /// Connects until it succeeds; gives up only on Slack's final word.
-    async fn connect(&self) -> Result<Live, Ended> {
-        let mut backoff = BACKOFF;
+    async fn connect(&self, backoff: &mut Backoff) -> Result<Socket, Ended> {
+        sleep(backoff.wait()).await;
         loop {
             let wait = match self.connect_once().await {
-                Ok(socket) => return Ok(Live::new(socket, &self.ready)),
+                Ok(socket) => return Ok(socket),
                 Err(Failure::Final(code)) => return Err(Ended { code }),
-                Err(Failure::Wait(wait)) => wait,
+                Err(Failure::Wait(wait)) => jittered(wait),
                 Err(Failure::Passing(cause)) => {
-                    tracing::warn!(cause, "cannot open a socket to slack, trying again");
-                    let wait = backoff;
-                    backoff = (backoff * 2).min(BACKOFF_MOST);
+                    backoff.failed();
+                    let wait = backoff.wait();
+                    tracing::warn!(cause, wait = wait.as_secs_f32(), "cannot open a socket to slack, trying again");
                     wait
                 }
             };
-            sleep(jittered(wait)).await;
+            sleep(wait).await;
         }
     }
 
     async fn connect_once(&self) -> Result<Socket, Failure> {
         let reply = self.api.call_form("apps.connections.open", &[]).await.map_err(Failure::of)?;
         let url = reply["url"].as_str().ok_or_else(|| Failure::Passing("no address in the reply".to_owned()))?;
-        let connect = tokio_tungstenite::connect_async_with_config(url, None, true);
-        let (mut socket, _) = timeout(CONNECT_TIMEOUT, connect)
+        let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT));
+        // Without Nagle: an acknowledgement is a small packet that somebody waits for.
+        let connect = tokio_tungstenite::connect_async_with_config(url, Some(config), true);
+        let (mut socket, _) = timeout(self.timing.connect, connect)
             .await
             .map_err(|_| Failure::Passing("the handshake timed out".to_owned()))?
             // The error may hold the address: only its kind is told.
-            .map_err(|error| Failure::Passing(kind_of(&error).to_owned()))?;
-        let deadline = Instant::now() + HELLO_TIMEOUT;
+            .map_err(|error| Failure::Passing(kind_of(&error)))?;
+        let deadline = Instant::now() + self.timing.hello;
         loop {
-            let frame = tokio::time::timeout_at(deadline, socket.next())
+            let frame = timeout_at(deadline, futures_util::StreamExt::next(&mut socket))
                 .await
                 .map_err(|_| Failure::Passing("no hello".to_owned()))?
                 .ok_or_else(|| Failure::Passing("closed before hello".to_owned()))?
-                .map_err(|error| Failure::Passing(kind_of(&error).to_owned()))?;
+                .map_err(|error| Failure::Passing(kind_of(&error)))?;
             let Frame::Text(text) = frame else { continue };
             let frame: Value = serde_json::from_str(&text).unwrap_or_default();
             match frame["type"].as_str() {
                 Some("hello") => return Ok(socket),
-                Some("disconnect") => return Err(disconnect(&frame)),
+                Some("disconnect") => return Err(self.refused_before_hello(&frame)),
                 _ => {}
             }
         }
     }
 
-    /// Reads a socket until it ends, its end is announced, or a moment has come.
-    async fn read(&self, live: &mut Live, until: Option<Instant>) -> Result<Closing, Ended> {
-        let mut heard = Instant::now();
-        let mut ping = tokio::time::interval(PING_EVERY);
-        ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        ping.tick().await;
-        loop {
-            let ends = until.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
-            tokio::select! {
-                biased;
-                () = tokio::time::sleep_until(ends) => return Ok(Closing::Announced),
-                frame = live.socket.next() => {
-                    heard = Instant::now();
-                    match frame {
-                        Some(Ok(Frame::Text(text))) => {
-                            if let Some(closing) = self.frame(live, &text).await? {
-                                return Ok(closing);
-                            }
-                        }
-                        Some(Ok(Frame::Ping(data))) => {
-                            if !send(&mut live.socket, Frame::Pong(data)).await {
-                                return Ok(Closing::Gone);
-                            }
-                        }
-                        Some(Ok(Frame::Close(_)) | Err(_)) | None => return Ok(Closing::Gone),
-                        Some(Ok(_)) => {}
-                    }
-                }
-                _ = ping.tick() => {
-                    if heard.elapsed() > SILENCE || !send(&mut live.socket, Frame::Ping(Vec::new().into())).await {
-                        return Ok(Closing::Gone);
-                    }
-                }
-                () = self.out.closed() => return Ok(Closing::Unheard),
-            }
+    fn refused_before_hello(&self, frame: &Value) -> Failure {
+        match frame["reason"].as_str() {
+            Some(LINK_DISABLED) => Failure::Final(LINK_DISABLED.to_owned()),
+            // Other replicas hold all ten: one of them must go first.
+            Some("too_many_websockets") => Failure::Wait(self.timing.backoff_most),
+            reason => Failure::Passing(reason.unwrap_or("disconnect").to_owned()),
+        }
+    }
+}
+
+/// Waits until all sockets are closed, which each of them does within its time.
+async fn all_closed(mut connections: JoinSet<(u64, End)>) {
+    while connections.join_next().await.is_some() {}
+}
+
+/// How long to wait before the next try: nothing after a socket that lived well or for the first time, else ever longer.
+struct Backoff {
+    failures: u32,
+    timing: Timing,
+}
+
+impl Backoff {
+    fn failed(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// A socket ended: Slack ends each of them every few hours, but one that ends at once is a failure as well.
+    fn after_life_of(&mut self, age: Duration) {
+        if age >= self.timing.settled {
+            self.failures = 0;
+        } else {
+            self.failed();
         }
     }
 
-    /// Acknowledges an envelope and hands it over.
-    async fn frame(&self, live: &mut Live, text: &str) -> Result<Option<Closing>, Ended> {
-        let Ok(mut frame) = serde_json::from_str::<Value>(text) else { return Ok(None) };
-        if frame["type"].as_str() == Some("disconnect") {
-            return match disconnect(&frame) {
-                Failure::Final(code) => Err(Ended { code }),
-                _ => Ok(Some(Closing::Announced)),
-            };
-        }
-        let Some(id) = frame["envelope_id"].as_str() else { return Ok(None) };
-        let ack = serde_json::json!({"envelope_id": id}).to_string();
-        let kind = frame["type"].as_str().unwrap_or_default().to_owned();
-        let Ok(place) = self.out.try_reserve() else {
-            // Too much at once. An event that is not acknowledged comes again; a command would only fail for the person.
-            tracing::warn!(kind, "more comes in than can be handled");
-            if kind != "events_api" && !send(&mut live.socket, Frame::text(ack)).await {
-                return Ok(Some(Closing::Gone));
+    fn wait(&self) -> Duration {
+        match self.failures.checked_sub(1) {
+            None => Duration::ZERO,
+            Some(doublings) => {
+                let wait = self.timing.backoff.saturating_mul(2_u32.saturating_pow(doublings));
+                jittered(wait.min(self.timing.backoff_most))
             }
-            return Ok(None);
-        };
-        if !send(&mut live.socket, Frame::text(ack)).await {
-            // Not acknowledged: Slack will send an event again, and it is handled then.
-            return Ok(Some(Closing::Gone));
         }
-        place.send(Envelope { kind, payload: frame["payload"].take() });
-        Ok(None)
     }
 }
 
@@ -289,15 +298,7 @@ impl Failure {
     }
 }
 
-fn disconnect(frame: &Value) -> Failure {
-    match frame["reason"].as_str() {
-        Some("link_disabled") => Failure::Final("link_disabled: Socket Mode is switched off for the app".to_owned()),
-        Some("too_many_websockets") => Failure::Wait(BACKOFF_MOST),
-        reason => Failure::Passing(reason.unwrap_or("disconnect").to_owned()),
-    }
-}
-
-/// Codes after which trying again is of no use (as Slack's own Node SDK has them).
+/// Codes after which trying again is of no use: those of Slack's own Node SDK, and the ones that say the same of a token.
 pub fn is_final(code: &str) -> bool {
     matches!(
         code,
@@ -311,21 +312,20 @@ pub fn is_final(code: &str) -> bool {
             | "not_allowed_token_type"
             | "missing_scope"
             | "org_login_required"
+            | "forbidden_team"
     )
 }
 
-async fn send(socket: &mut Socket, frame: Frame) -> bool {
-    matches!(timeout(SEND_TIMEOUT, socket.send(frame)).await, Ok(Ok(())))
-}
-
-fn kind_of(error: &tokio_tungstenite::tungstenite::Error) -> &'static str {
+fn kind_of(error: &tokio_tungstenite::tungstenite::Error) -> String {
     use tokio_tungstenite::tungstenite::Error;
     match error {
-        Error::Io(_) => "the connection broke",
-        Error::Tls(_) => "TLS failed",
-        Error::Http(_) | Error::HttpFormat(_) => "the socket's address is refused",
-        Error::Url(_) => "the socket's address is unusable",
-        _ => "the socket failed",
+        Error::Io(error) => format!("the connection broke ({:?})", error.kind()),
+        Error::Tls(_) => "TLS failed".to_owned(),
+        Error::Http(response) => format!("the socket's address is refused (HTTP {})", response.status().as_u16()),
+        Error::HttpFormat(_) | Error::Url(_) => "the socket's address is unusable".to_owned(),
+        Error::Capacity(_) => "a message is too long".to_owned(),
+        Error::Protocol(_) | Error::Utf8(_) => "the peer breaks the protocol".to_owned(),
+        _ => "the socket failed".to_owned(),
     }
 }
 
@@ -334,3 +334,6 @@ pub fn jittered(wait: Duration) -> Duration {
     let random = std::hash::RandomState::new().build_hasher().finish() % 500;
     wait + wait.mul_f64(f64::from(u32::try_from(random).unwrap_or(0)) / 1_000.0)
 }
+
+#[cfg(test)]
+mod tests;
