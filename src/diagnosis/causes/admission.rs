@@ -65,11 +65,13 @@ struct Maker<'w> {
 impl<'w> Maker<'w> {
     fn refused(&self, world: &'w World) -> Option<Refused<'w>> {
         let events = world.events_seen(self.kind, &self.namespace, &self.name);
-        let last = |reason: &str| events.iter().filter(|event| event.reason == reason).next_back();
+        let last = |reason: &str| events.iter().rfind(|event| event.reason == reason);
         // An attempt that failed before one that succeeded is history; in the same second the failure counts,
         // since a set that still lacks pods tries on after the success.
         let success = last("SuccessfulCreate").and_then(|event| event.last);
-        let event = last("FailedCreate").filter(|event| success.is_none() || event.last >= success);
+        let event = last("FailedCreate")
+            .or(last("ReplicaSetCreateError"))
+            .filter(|event| success.is_none() || event.last >= success);
         let by = format!("{}/{}", self.kind, self.name);
         let (refusal, mut evidence, at) = match (event, &self.failure) {
             (Some(event), _) => (reading::read(event.text()), vec![event.evidence()], event.last),
@@ -105,7 +107,9 @@ fn makers<'w>(world: &'w World, workload: &Workload) -> Vec<Maker<'w>> {
             let sets: Vec<_> =
                 world.replica_sets.seen_in(namespace).filter(|set| owned(&set.metadata)).map(replica_set).collect();
             if !sets.is_empty() {
-                return sets;
+                // The Deployment itself fails where not even the set can be made.
+                let own = world.deployments.get(namespace, name).present().map(deployment);
+                return sets.into_iter().chain(own).collect();
             }
             // The sets were not read: their events still name them.
             let mut names: Vec<&str> = world
@@ -196,7 +200,8 @@ fn replica_set(set: &k8s_openapi::api::apps::v1::ReplicaSet) -> Maker<'_> {
 fn deployment(object: &k8s_openapi::api::apps::v1::Deployment) -> Maker<'_> {
     let wanted = object.spec.replicas.unwrap_or(1);
     let status = object.status.as_ref();
-    let have = status.and_then(|status| status.replicas).unwrap_or(0);
+    // Pods of the template before do not count.
+    let have = status.and_then(|status| status.updated_replicas).unwrap_or(0);
     let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let failure =
         conditions.iter().find(|c| c.type_.as_deref() == Some("ReplicaFailure") && c.status.as_deref() == Some("True"));

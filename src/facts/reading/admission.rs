@@ -147,6 +147,11 @@ fn without_preamble(text: &str) -> &str {
             return rest.trim();
         }
     }
+    if let Some((_, rest)) = text.split_once("Failed to create new replica set ")
+        && let Some((_, rest)) = quoted_then(rest)
+    {
+        return rest.trim_start_matches(':').trim();
+    }
     if text.starts_with("create ") || text.starts_with("Create ") {
         return text.split_once(" failed error:").map_or(text, |(_, rest)| rest.trim());
     }

@@ -67,6 +67,8 @@ pub enum NodeReason<'a> {
     Resources,
     /// A plugin took the nodes out beforehand.
     Plugins(&'a str),
+    /// A reason about the pod that 1.18 and 1.19 count by node: `3 pod has unbound immediate PersistentVolumeClaims`.
+    OfPod(PodReason<'a>),
     Other(&'a str),
 }
 
@@ -136,6 +138,10 @@ pub fn read(text: &str) -> Reading<'_> {
             return Reading::Nodes { total, reasons };
         }
         return Reading::Pod(pod_reason(strip_end(body)));
+    }
+    // GKE leaves the counts out.
+    if let Some((_, reason)) = text.split_once("Cannot schedule pods: ") {
+        return Reading::Nodes { total: None, reasons: vec![(1, node_reason(strip_end(reason)))] };
     }
     if let Some(body) = ancient_body(text) {
         let reasons: Vec<_> = body.split(',').filter_map(ancient).collect();
@@ -247,7 +253,10 @@ fn node_reason(reason: &str) -> NodeReason<'_> {
     } else if let Some(condition) = condition(reason) {
         NodeReason::Condition(condition)
     } else {
-        NodeReason::Other(reason)
+        match pod_reason(reason) {
+            PodReason::Other(_) => NodeReason::Other(reason),
+            of_pod => NodeReason::OfPod(of_pod),
+        }
     }
 }
 
@@ -289,6 +298,9 @@ fn pod_reason(text: &str) -> PodReason<'_> {
         PodReason::ClaimBeingDeleted(claim())
     } else if has("persistentvolumeclaim") && has("not found") {
         PodReason::ClaimMissing(claim())
+    } else if let Some(name) = quoted_after(text, "could not find v1.PersistentVolumeClaim ") {
+        // 1.18 and 1.19: `could not find v1.PersistentVolumeClaim "ns/name"`
+        PodReason::ClaimMissing(name.rsplit('/').next().unwrap_or(name))
     } else if has("resourceclaim")
         || has("resource claim")
         || has("cannot allocate all claims")
@@ -425,6 +437,12 @@ mod tests {
     }
 
     #[test]
+    fn reasons_about_the_pod_may_be_counted_by_node() {
+        let text = "0/2 nodes are available: 2 pod has unbound immediate PersistentVolumeClaims.";
+        assert_eq!(nodes(text).1, [(2, NodeReason::OfPod(PodReason::ClaimUnbound))]);
+    }
+
+    #[test]
     fn reasons_about_the_pod_hide_the_nodes() {
         for (text, reason) in [
             (
@@ -436,6 +454,10 @@ mod tests {
                 PodReason::ClaimMissing("data-db"),
             ),
             (r#"persistentvolumeclaim "data" not found"#, PodReason::ClaimMissing("data")),
+            (
+                r#"error while running "VolumeBinding" prefilter plugin for pod "a": could not find v1.PersistentVolumeClaim "prod/data""#,
+                PodReason::ClaimMissing("data"),
+            ),
             ("pod has unbound immediate PersistentVolumeClaims (repeated 2 times)", PodReason::ClaimUnbound),
             (
                 r#"running "VolumeBinding" filter plugin for pod "a": pod has unbound immediate PersistentVolumeClaims"#,

@@ -30,7 +30,7 @@ pub static CAUSE: Cause = Cause {
 };
 
 /// How far up from a log's end the refusal may stand: after it programs print a trace.
-const NEAR_THE_END: usize = 25;
+const NEAR_THE_END: usize = 40;
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     match facts.pod() {
@@ -73,6 +73,12 @@ fn in_the_log(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Finding> {
             .because(container.latest_end().map(|end| end.evidence()))
             .explains(&[
                 "app-exit-error",
+                "init-container-waiting",
+                "liveness-probe-killing",
+                "startup-probe-killing",
+                "probe-timeout",
+                "probe-too-early",
+                "probe-misconfigured",
                 "init-container-failing",
                 "probe-port-closed",
                 "probe-http-status",
@@ -90,7 +96,7 @@ fn in_the_log(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Finding> {
 fn fails(container: ContainerView<'_>) -> bool {
     container.is_crash_looping()
         || container.end().is_some_and(|end| end.exit_code != 0)
-        || (container.is_running() && !container.ready() && container.restarts() > 0)
+        || (container.is_running() && !container.ready())
 }
 
 fn is_refusal(line: &LogLine<'_>) -> bool {
@@ -116,7 +122,9 @@ fn can_i(user: &str, action: &str, namespace: &str) -> Fix {
         let (_, rest) = clean.split_once(mark)?;
         rest.strip_prefix('"')?.split('"').next().map(str::to_owned)
     };
-    let resource = quoted("resource ").unwrap_or_else(|| "pods".to_owned());
+    // Before 1.9: `cannot list pods in the namespace "x"`.
+    let plain = || clean.split(' ').nth(1).unwrap_or("pods").to_owned();
+    let resource = quoted("resource ").unwrap_or_else(plain);
     let group =
         quoted("API group ").filter(|group| !group.is_empty()).map(|group| format!(".{group}")).unwrap_or_default();
     let namespace = quoted("in the namespace ").unwrap_or_else(|| namespace.to_owned());

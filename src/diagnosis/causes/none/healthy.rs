@@ -3,7 +3,7 @@
 use super::{standing, waits};
 use crate::diagnosis::{Cause, Finding, Page, Phase, Text, Verdict};
 use crate::facts::{ContainerView, Evidence, Facts, PodView, Role, Stage, Subject, Workload, node};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 pub static CAUSE: Cause = Cause {
     id: "healthy",
@@ -51,6 +51,9 @@ fn pod_healthy(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Finding> {
     if !pod.containers().all(lives) || pod.containers().any(|container| may_end_again(facts, container)) {
         return None;
     }
+    if flaps(facts, pod) {
+        return None;
+    }
     let restarted = pod.containers().filter(|c| c.role != Role::Init && c.restarts() > 0).max_by_key(|c| c.restarts());
     let mut finding = Finding::confirmed(&CAUSE)
         .calm(Verdict::Healthy)
@@ -96,6 +99,22 @@ fn may_end_again(facts: &Facts<'_>, container: ContainerView<'_>) -> bool {
     let ran = end.ran_for().unwrap_or(SignedDuration::ZERO);
     // A long run that ended once is a restart, not a loop.
     fresh && ran < SignedDuration::from_mins(10) && facts.since(since) < ran * 3 / 2 + SignedDuration::from_secs(10)
+}
+
+/// Returns true where a probe killed it a moment ago, or it fell out of readiness long after its start and has just
+/// come back: whatever did that may be there still.
+fn flaps(facts: &Facts<'_>, pod: PodView<'_>) -> bool {
+    let recent = |at: Option<Timestamp>| at.is_some_and(|at| facts.since(at) < SignedDuration::from_mins(15));
+    let killed = pod
+        .events_seen(facts.world)
+        .any(|event| event.reason == "Killing" && event.text().contains("probe") && recent(event.last));
+    let back = pod.condition("Ready").and_then(|ready| ready.last_transition_time.as_ref()).map(|t| t.0);
+    let started = pod.app_containers().filter_map(|app| app.running_since().flatten()).max();
+    let fell_out = back.zip(started).is_some_and(|(back, started)| {
+        recent(Some(back)) && back.duration_since(started) > SignedDuration::from_mins(5)
+    });
+    let failed = || pod.events_seen(facts.world).any(|e| e.reason == "Unhealthy" && e.count >= 3 && recent(e.last));
+    killed || (fell_out && failed())
 }
 
 fn workload_healthy(facts: &Facts<'_>, workload: &Workload) -> Option<Finding> {

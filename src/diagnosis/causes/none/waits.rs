@@ -96,7 +96,10 @@ fn unscheduled(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Wait> {
     }
     let Some(picture) = scheduling::picture(facts) else {
         let age = pod.age(facts.now);
-        let young = pod.created().is_some() && age < SCHEDULER_LOOKS;
+        // A claim that does not exist holds the pod back before any scheduler sees it.
+        let claims = pod.spec()?.resource_claims.as_ref().is_some_and(|claims| !claims.is_empty());
+        let looks_within = if claims { SCHEDULER_LOOKS / 6 } else { SCHEDULER_LOOKS };
+        let young = pod.created().is_some() && age < looks_within;
         return (young && scheduling::said(facts).is_none()).then(|| {
             wait(
                 format!("Pod {} was made {} s ago, the scheduler has not looked at it yet.", pod.name(), age.as_secs()),

@@ -2,8 +2,8 @@
 
 use super::{Kind, Picture, picture};
 use crate::diagnosis::fit::{self, Fit, Misfit};
-use crate::diagnosis::{Cause, Finding, Fix, Page, Phase, Text, Words, kubectl};
-use crate::facts::reading::scheduler::NodeReason;
+use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, Words, kubectl};
+use crate::facts::reading::scheduler::{NodeReason, Reading};
 use crate::facts::{Facts, quantity};
 use std::collections::BTreeSet;
 
@@ -36,6 +36,9 @@ pub static CAUSE: Cause = Cause {
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     let picture = picture(facts)?;
     let finding = picture.finding(&CAUSE, Kind::Resources)?;
+    if picture.reading == Reading::NoNodes {
+        return no_nodes(finding, &picture);
+    }
     let resources = short_resources(&picture);
     let requests = picture.pod.spec().map(fit::requests).unwrap_or_default();
     let asked: Vec<String> = resources
@@ -101,6 +104,21 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             "Add a node, or make room: scale down or delete pods that are not needed.",
             "增加节点，或缩容、删除不需要的 Pod 腾出资源。",
         )))
+        .some()
+}
+
+/// The cluster has no node at all: none has joined, or an autoscaler has taken the last one away.
+fn no_nodes(mut finding: Finding, picture: &Picture<'_>) -> Option<Finding> {
+    finding.certainty = Certainty::Possible;
+    finding
+        .says(
+            format!("Pod {} cannot be placed: the cluster has no node.", picture.pod.name()),
+            format!("Pod {} 无法调度：集群中没有任何节点。", picture.pod.name()),
+        )
+        .fix(
+            Fix::safe(Words::new("See whether nodes have joined.", "查看是否有节点加入。"))
+                .command("kubectl get nodes"),
+        )
         .some()
 }
 

@@ -1,8 +1,9 @@
 //! A dynamic resource claim (DRA) is missing or cannot be allocated.
 
-use super::{Kind, picture};
+use super::{Kind, picture, scheduler_not_running};
 use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, Words, kubectl};
 use crate::facts::{Evidence, Facts, Known, PodView, Stage};
+use jiff::SignedDuration;
 
 pub static CAUSE: Cause = Cause {
     id: "resource-claim-pending",
@@ -32,6 +33,9 @@ pub static CAUSE: Cause = Cause {
     check,
 };
 
+/// A scheduler that finds the claims says so within seconds.
+const HELD: SignedDuration = SignedDuration::from_secs(10);
+
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     let pod = facts.pod().filter(|pod| pod.stage() == Stage::Unscheduled)?;
     let asked = pod.spec()?.resource_claims.as_deref().filter(|claims| !claims.is_empty())?;
@@ -42,9 +46,17 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         Some(picture) => picture.finding(&CAUSE, Kind::ResourceClaim)?,
         // Held before the queue: no condition, no event. That is what a missing claim looks like, and a missing scheduler.
         None => {
+            if pod.created().is_some() && pod.age(facts.now) < HELD && failed.is_none() {
+                return None;
+            }
             let certainty = match (&missing, failed) {
                 (Some((_, true)), _) | (_, Some(_)) => Certainty::Confirmed,
                 (Some((_, false)), None) => Certainty::Likely,
+                // The claims were not read. A pod with claims and without a word is far more often held by them than
+                // by a scheduler that does not run; signs of that speak for themselves.
+                (None, None) if claims_unread(facts, pod) && !scheduler_not_running::shows_signs(facts) => {
+                    Certainty::Likely
+                }
                 (None, None) => Certainty::Possible,
             };
             Finding::new(&CAUSE, certainty).explains(&["scheduler-not-running"])
@@ -91,6 +103,13 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             .command(kubectl::edit(&pod.workload())),
         )
         .some()
+}
+
+fn claims_unread(facts: &Facts<'_>, pod: PodView<'_>) -> bool {
+    let claims = pod.spec().and_then(|spec| spec.resource_claims.as_deref()).unwrap_or_default();
+    claims.iter().filter_map(|claim| claim.resource_claim_name.as_deref()).any(|name| {
+        facts.world.others("ResourceClaim").is_none_or(|objects| objects.get(pod.namespace(), name).is_unreadable())
+    })
 }
 
 /// Returns the first claim that is not there; true = it was looked for, false = its template has not been answered.

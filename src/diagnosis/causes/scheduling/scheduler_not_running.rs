@@ -30,7 +30,7 @@ pub static CAUSE: Cause = Cause {
 
 const DEFAULT: &str = "default-scheduler";
 /// Leader election renews every 2 s and lasts 15 s; clocks differ.
-const LEASE_STALE: SignedDuration = SignedDuration::from_secs(60);
+const LEASE_STALE: SignedDuration = SignedDuration::from_secs(30);
 /// A scheduler under load looks at a pod within seconds.
 const LOOKS_WITHIN: SignedDuration = SignedDuration::from_secs(60);
 
@@ -45,16 +45,20 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         || pvc_unbound::unbound(facts, pod).is_some_and(|(_, claim)| {
             claim.metadata.annotations.iter().flatten().any(|(key, _)| key.ends_with("selected-node"))
         });
-    if held || pod.created().is_none() || pod.age(facts.now) < LOOKS_WITHIN {
+    let name = spec.scheduler_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(DEFAULT);
+    // Where something else says that it is down, or nobody of that name was ever seen, seconds are enough.
+    let signs = if name == DEFAULT { signs(facts) } else { Vec::new() };
+    let told = !signs.is_empty() || (name != DEFAULT && !is_seen(facts, name));
+    let within = if told { LOOKS_WITHIN / 6 } else { LOOKS_WITHIN };
+    if held || pod.created().is_none() || pod.age(facts.now) < within {
         return None;
     }
     // It has said something of the pod after all.
     if pod.events_seen(facts.world).any(|event| event.reason == "Scheduled") {
         return None;
     }
-    let name = spec.scheduler_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(DEFAULT);
     let served = served_since(facts, pod, name);
-    let age = pod.age(facts.now).as_secs() / 60;
+    let (age, age_zh) = for_how_long(pod.age(facts.now));
     let absent = [
         Evidence::field("pod.status.conditions[PodScheduled]", "(absent)", None),
         Evidence::field("pod.spec.schedulerName", name, None),
@@ -68,10 +72,10 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             .because(absent)
             .says(
                 format!(
-                    "Pod {} names the scheduler {name}, and none of that name has looked at it for {age} min.",
+                    "Pod {} names the scheduler {name}, and none of that name has looked at it for {age}.",
                     pod.name()
                 ),
-                format!("Pod {} 指定了调度器 {name}，但 {age} 分钟来没有这个调度器处理它。", pod.name()),
+                format!("Pod {} 指定了调度器 {name}，但 {age_zh}来没有这个调度器处理它。", pod.name()),
             )
             .fix(
                 Fix::safe(Words::new(
@@ -89,7 +93,6 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             )
             .some();
     }
-    let signs = signs(facts);
     // Others were placed meanwhile, and nothing says that it stopped since: it lives.
     if served && signs.is_empty() || lease_is_fresh(facts) {
         return None;
@@ -99,8 +102,8 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         .because(signs)
         .because(absent)
         .says(
-            format!("No scheduler has looked at pod {} for {age} min: kube-scheduler does not run, or cannot work.", pod.name()),
-            format!("Pod {} 创建 {age} 分钟以来没有调度器处理：kube-scheduler 没有运行或无法工作。", pod.name()),
+            format!("No scheduler has looked at pod {} for {age}: kube-scheduler does not run, or cannot work.", pod.name()),
+            format!("Pod {} 创建 {age_zh}以来没有调度器处理：kube-scheduler 没有运行或无法工作。", pod.name()),
         )
         .fix(
             Fix::safe(Words::new("See whether kube-scheduler runs, and what it logs.", "查看 kube-scheduler 是否运行以及日志。"))
@@ -111,6 +114,24 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             "查明原因后在控制面节点上重启它（将清单移出 /etc/kubernetes/manifests 再移回，或重启其服务）。",
         )))
         .some()
+}
+
+/// Returns true where something says that kube-scheduler is down.
+pub fn shows_signs(facts: &Facts<'_>) -> bool {
+    !signs(facts).is_empty()
+}
+
+fn for_how_long(age: SignedDuration) -> (String, String) {
+    match age.as_secs() {
+        seconds @ ..120 => (format!("{seconds} s"), format!("{seconds} 秒")),
+        seconds => (format!("{} min", seconds / 60), format!("{} 分钟", seconds / 60)),
+    }
+}
+
+/// Returns true where a scheduler of this name was seen at work, or a pod that may be it.
+fn is_seen(facts: &Facts<'_>, name: &str) -> bool {
+    facts.world.events_about("Pod").any(|event| event.component == name)
+        || facts.world.pods.seen().any(|pod| pod.metadata.name.as_deref().is_some_and(|pod| pod.contains(name)))
 }
 
 /// Returns true where a pod of this scheduler has been placed since the pod in question was made.
