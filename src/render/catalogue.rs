@@ -1,5 +1,6 @@
 //! The catalogue of causes in words: the same on the terminal, in Slack and in the docs.
 
+use super::markdown;
 use super::message::{Message, Part, Span};
 use super::phrase::pick;
 use crate::diagnosis::causes;
@@ -47,6 +48,50 @@ pub fn list(language: Language) -> Message {
         }
     }
     Message { parts, actions: vec![] }
+}
+
+/// Returns the whole catalogue as a Markdown page: which causes cover which section of the guide, then every cause.
+pub fn book(language: Language) -> String {
+    let mut out = String::from(pick(
+        language,
+        "# The causes\n\nMade from the source; `podoctor causes ID` and `/podoctor causes ID` show the same words.\n\n\
+         ## By section of the troubleshooting guide\n\n| section | causes |\n| --- | --- |\n",
+        "# 原因目录\n\n由源代码生成；`podoctor causes ID` 和 `/podoctor causes ID` 显示同样的文字。\n\n\
+         ## 按排错指南的章节\n\n| 章节 | 原因 |\n| --- | --- |\n",
+    ));
+    let mut sections: std::collections::BTreeMap<&str, Vec<&str>> = std::collections::BTreeMap::new();
+    for cause in by_phase() {
+        for section in cause.guide {
+            sections.entry(section).or_default().push(cause.id);
+        }
+    }
+    for (section, ids) in sections {
+        let links: Vec<String> = ids.iter().map(|id| format!("[`{id}`](#{id})")).collect();
+        out.push_str(&format!("| {section} | {} |\n", links.join(", ")));
+    }
+    let mut phase = None;
+    for cause in by_phase() {
+        let first = cause.phases.first().copied();
+        if first != phase {
+            phase = first;
+            out.push_str(&format!("\n## {}\n", first.map_or("", Phase::name)));
+        }
+        let page = &cause.page;
+        out.push_str(&format!("\n### {}\n", cause.id));
+        for (title, text) in [
+            ("", page.title.of(language)),
+            ("", page.what.of(language)),
+            (pick(language, "How to tell: ", "如何判断："), page.tell.of(language)),
+            (pick(language, "What to do: ", "怎么办："), page.fix.of(language)),
+        ] {
+            out.push_str(&format!("\n{title}{}\n", markdown::escaped(text)));
+        }
+        if !cause.page.sources.is_empty() {
+            let sources = cause.page.sources.join(" · ");
+            out.push_str(&format!("\n{}{}\n", pick(language, "Sources: ", "来源："), markdown::escaped(&sources)));
+        }
+    }
+    out
 }
 
 /// Returns every cause in the order of a pod's life.

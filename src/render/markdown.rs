@@ -40,7 +40,8 @@ fn drawn(line: &Line) -> String {
         .collect()
 }
 
-fn escaped(text: &str) -> String {
+/// Returns text that Markdown shows as it is.
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -112,3 +112,30 @@ fn the_catalogue_checks_itself() {
         }
     }
 }
+
+#[test]
+fn a_diagnosis_in_json_keeps_to_its_schema() {
+    let schema = serde_json::to_value(schemars::schema_for!(podoctor::render::report::Report)).expect("plain data");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    for Case { name, folder, want } in cases() {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_podoctor"))
+            .args(["diagnose", want["target"].as_str().expect("a target"), "-o", "json", "--at"])
+            .arg(want["at"].as_str().expect("a time"))
+            .arg("--from")
+            .arg(folder)
+            .output()
+            .expect("the binary runs");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON and nothing else");
+        assert!(
+            validator.is_valid(&report),
+            "{name}: {:?}",
+            validator.iter_errors(&report).map(|e| e.to_string()).next()
+        );
+        let code = match report["verdict"].as_str() {
+            Some("healthy" | "waiting" | "completed") => 0,
+            Some("sick") => 1,
+            _ => 2,
+        };
+        assert_eq!(output.status.code(), Some(code), "{name}");
+    }
+}

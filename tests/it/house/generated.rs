@@ -53,3 +53,18 @@ fn the_settings_page_is_fresh() {
     }
     assert_generated("docs/settings.md", &page);
 }
+
+#[test]
+fn the_schema_of_a_diagnosis_is_fresh() {
+    let schema = schemars::schema_for!(podoctor::render::report::Report);
+    let text = serde_json::to_string_pretty(&schema).expect("plain data");
+    assert_generated("docs/diagnosis.schema.json", &format!("{text}\n"));
+}
+
+#[test]
+fn the_catalogue_pages_are_fresh() {
+    use podoctor::diagnosis::Language;
+    for (path, language) in [("docs/causes.md", Language::English), ("docs/causes.zh.md", Language::Chinese)] {
+        assert_generated(path, &podoctor::render::catalogue::book(language));
+    }
+}

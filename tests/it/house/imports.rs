@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 
 /// What each module may use of ours, with all that is below it; everything may use itself.
-const MAP: [(&str, &[&str]); 11] = [
+const MAP: [(&str, &[&str]); 12] = [
+    ("redact", &[]),
     ("target", &[]),
     ("facts", &[]),
     ("diagnosis", &["facts"]),
@@ -13,9 +14,9 @@ const MAP: [(&str, &[&str]); 11] = [
     ("access", &["settings"]),
     // What is said when a command is unclear or refused is said by `render` too; both are plain values.
     ("render", &["facts", "diagnosis", "target", "question", "access", "chat::command"]),
-    ("chat", &["render", "target", "settings::Secret", "settings::Credentials"]),
+    ("chat", &["render", "redact", "target", "settings::Secret", "settings::Credentials"]),
     ("cluster", &["facts"]),
-    ("gather", &["cluster", "facts", "target", "question"]),
+    ("gather", &["cluster", "facts", "redact", "target", "question"]),
     ("settings", &[]),
     ("playground", &[]),
 ];
@@ -39,7 +40,7 @@ const CRATES: [(&str, &[&str]); 6] = [
 ];
 
 /// Modules that are pure: nothing in them waits, logs, or fails in ways nobody can branch on.
-const PURE: [&str; 7] = ["target", "facts", "diagnosis", "question", "access", "render", "settings"];
+const PURE: [&str; 8] = ["target", "redact", "facts", "diagnosis", "question", "access", "render", "settings"];
 const NOT_PURE: [&str; 8] = ["tokio", "tokio_util", "futures_util", "reqwest", "tracing", "anyhow", "rustls", "kube"];
 
 #[test]
