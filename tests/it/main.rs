@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests read files, and run what they test in real time")]
 
+mod flows;
 mod house;
 mod plane;
 mod plane_works;
