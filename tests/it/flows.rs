@@ -1,0 +1,10 @@
+//! Conversations with the real binary, `podoctor serve`: a Slack-compatible workspace on one side, a real Kubernetes API
+//! server on the other, and what people type in between.
+
+mod asking;
+mod bot;
+mod chat;
+mod data;
+mod mistakes;
+mod proxy;
+mod starting;
