@@ -5,6 +5,9 @@ import { emojiOf } from "./emoji.js";
 
 const decode = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 
+// Long paths break after their separators before they break anywhere.
+const breakable = (text) => text.split(/(?<=[./:_-])/).flatMap((part, index) => (index ? [h("wbr"), part] : [part]));
+
 function link(url, label) {
   const target = safeUrl(url);
   if (!target) return h("span", {}, label ?? url);
@@ -86,7 +89,7 @@ export function mrkdwn(ctx, text) {
     const [whole, fence, code, inner, bold, italic, strike, emoji] = found;
     if (found.index > at) out.push(decode(text.slice(at, found.index)));
     if (fence !== undefined) out.push(h("pre", {}, decode(fence.replace(/^\n|\n$/g, ""))));
-    else if (code !== undefined) out.push(h("code", {}, decode(code)));
+    else if (code !== undefined) out.push(h("code", {}, breakable(decode(code))));
     else if (inner !== undefined) out.push(live(ctx, inner));
     else if (bold !== undefined) out.push(h("strong", {}, mrkdwn(ctx, bold)));
     else if (italic !== undefined) out.push(h("em", {}, mrkdwn(ctx, italic)));
@@ -146,6 +149,7 @@ function plainText(text) {
 
 const styled = (element, node) => {
   const style = element.style ?? {};
+  if (style.code && typeof node === "string") node = breakable(node);
   for (const [name, tag] of [["code", "code"], ["bold", "strong"], ["italic", "em"], ["strike", "s"], ["underline", "u"]]) {
     if (style[name]) node = h(tag, {}, node);
   }

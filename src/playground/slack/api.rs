@@ -44,7 +44,9 @@ async fn call(State(workspace): State<Workspace>, Path(method): Path<String>, re
     };
     let read = Args::read(&parts.headers, parts.uri.query(), &body);
     let index = workspace.log().called(&method, read.as_ref().map_or(Value::Null, Args::logged));
-    let trouble = workspace.faults().take(&method);
+    // Two statements: the first holds the lock that the second takes.
+    let ordered = workspace.faults().take(&method);
+    let trouble = ordered.or_else(|| workspace.too_fast(&method, read.as_ref().ok()?));
     let answer = |status: u16, body: Value| {
         workspace.log().answered(index, status, Some(body.clone()));
         workspace.respond(&method, body)
@@ -116,6 +118,13 @@ impl Workspace {
             }
         }
         response
+    }
+
+    /// The rate limit of posts, where one is set.
+    fn too_fast(&self, method: &str, args: &Args) -> Option<Failure> {
+        let burst = self.config().post_burst.filter(|_| method == "chat.postMessage")?;
+        let channel = args.text("channel")?;
+        (!self.faults().may_post(&channel, burst)).then_some(Failure::RateLimited(1))
     }
 
     /// Checks method, token and scope, then does it.

@@ -45,6 +45,9 @@ pub struct Config {
     pub response_url_lifetime: Duration,
     /// How often a `response_url` may be used. Slack: 5.
     pub response_url_uses: u32,
+    /// How many posts a channel takes at once before `chat.postMessage` answers 429; one more is allowed each second.
+    /// `None` lets everything through. Slack: 1, with some patience for short bursts.
+    pub post_burst: Option<u32>,
     /// Time between two pings on a socket.
     pub ping_every: Duration,
     /// Age at which a socket is told to refresh. Slack: about five hours.
@@ -110,6 +113,7 @@ impl Default for Config {
             trigger_lifetime: Duration::from_secs(3),
             response_url_lifetime: Duration::from_secs(30 * 60),
             response_url_uses: 5,
+            post_burst: None,
             ping_every: Duration::from_secs(5),
             connection_time: Duration::from_secs(18_060),
         }

@@ -1,9 +1,14 @@
 //! The Events API: what the app hears of, and the outer object around each event.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::state::Channel;
 use super::{Workspace, ids};
+
+/// How long an event is held back to be overtaken.
+const OVERTAKING: Duration = Duration::from_secs(1);
 
 impl Workspace {
     /// Lets the app hear of an event, if it subscribed to it and is in the channel it happened in.
@@ -24,7 +29,14 @@ impl Workspace {
         }
         let duplicate = self.faults().duplicates.pop_front();
         let outer = outer(event, shared);
+        if self.held_back(&outer) {
+            return;
+        }
         self.deliver_event(outer.clone());
+        let held = self.faults().held.take();
+        if let Some(held) = held {
+            self.deliver_event(held);
+        }
         if let Some(same_id) = duplicate {
             let mut again = outer;
             if !same_id {
@@ -32,6 +44,25 @@ impl Workspace {
             }
             self.deliver_event(again);
         }
+    }
+
+    /// Holds an event back if it is to be overtaken.
+    fn held_back(&self, outer: &Value) -> bool {
+        let mut faults = self.faults();
+        if faults.overtaken == 0 || faults.held.is_some() {
+            return false;
+        }
+        faults.overtaken -= 1;
+        faults.held = Some(outer.clone());
+        let workspace = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(OVERTAKING).await;
+            let held = workspace.faults().held.take();
+            if let Some(held) = held {
+                workspace.deliver_event(held);
+            }
+        });
+        true
     }
 
     /// Archives a channel, of which the app hears.

@@ -1,9 +1,10 @@
 //! Trouble on order: what a method does wrong next, events that come twice, sockets that are told to go.
 
-use std::collections::VecDeque;
-use std::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Workspace;
 
@@ -52,8 +53,19 @@ impl DisconnectReason {
 #[derive(Default)]
 pub struct Faults {
     ordered: VecDeque<Ordered>,
+    allowances: BTreeMap<String, Allowance>,
     /// Events that are to come twice, and whether under the same `event_id`.
     pub duplicates: VecDeque<bool>,
+    /// How many events are still to be overtaken by the one after them.
+    pub overtaken: usize,
+    /// The event that waits to be overtaken.
+    pub held: Option<Value>,
+}
+
+/// What a channel may still take, refilled by one a second.
+struct Allowance {
+    left: f64,
+    at: Instant,
 }
 
 struct Ordered {
@@ -64,6 +76,19 @@ struct Ordered {
 }
 
 impl Faults {
+    /// Takes one post out of a channel's allowance, or says that it is used up.
+    pub fn may_post(&mut self, channel: &str, burst: u32) -> bool {
+        let fresh = Allowance { left: f64::from(burst), at: Instant::now() };
+        let allowance = self.allowances.entry(channel.to_owned()).or_insert(fresh);
+        allowance.left = (allowance.left + allowance.at.elapsed().as_secs_f64()).min(f64::from(burst));
+        allowance.at = Instant::now();
+        let may = allowance.left >= 1.0;
+        if may {
+            allowance.left -= 1.0;
+        }
+        may
+    }
+
     /// Takes the next trouble of a method, the one ordered first.
     pub fn take(&mut self, method: &str) -> Option<Failure> {
         let index = self.ordered.iter().position(|ordered| ordered.method == method || ordered.method == "*")?;
@@ -90,9 +115,15 @@ impl Workspace {
         self.faults().duplicates.extend(std::iter::repeat_n(same_id, times));
     }
 
+    /// Lets each of the next `times` events arrive after the one that follows it, or after a second without one.
+    pub fn reorder_events(&self, times: usize) {
+        self.faults().overtaken = times;
+    }
+
     /// Takes back all trouble that is still to come.
     pub fn heal(&self) {
         *self.faults() = Faults::default();
         self.mute_hellos(0);
+        self.late_payloads(0);
     }
 }

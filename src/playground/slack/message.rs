@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::ids;
 
+/// How many earlier versions of a message's blocks are kept.
+const PAST: usize = 4;
+
 /// A message as the workspace stores it.
 #[derive(Clone, Debug, Default)]
 pub struct Message {
@@ -35,6 +38,13 @@ pub struct Message {
 }
 
 impl Message {
+    /// Keeps the blocks that an edit is about to replace, the last few.
+    pub fn keep_past_blocks(&mut self) {
+        self.past_blocks.extend(self.blocks.take());
+        let old = self.past_blocks.len().saturating_sub(PAST);
+        self.past_blocks.drain(..old);
+    }
+
     /// Whether it counts as a reply in its thread.
     pub fn is_public_reply(&self) -> bool {
         !self.deleted && self.ephemeral_to.is_none()

@@ -121,7 +121,7 @@ impl Workspace {
         let mut state = self.state();
         let edited = state.next_ts();
         let message = state.message_mut(channel, ts).ok_or("message_not_found")?;
-        message.past_blocks.extend(message.blocks.take());
+        message.keep_past_blocks();
         message.text = text;
         message.blocks = blocks;
         message.edited = Some(edited);

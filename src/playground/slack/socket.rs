@@ -36,6 +36,8 @@ pub struct Sockets {
     opened: u64,
     /// How many sockets to come say no hello.
     pub mute_hellos: u32,
+    /// How many payloads to come go to a socket that was told to go, though there is another.
+    pub late: u32,
 }
 
 struct Socket {
@@ -75,15 +77,15 @@ impl Sockets {
     }
 
     /// Picks a socket, in no pattern.
-    pub fn pick(&self) -> Option<u64> {
+    pub fn pick(&mut self) -> Option<u64> {
         let ready = |leaving: bool| {
             let fits = move |socket: &Socket| socket.ready && socket.leaving == leaving;
             self.open.iter().filter(move |(_, socket)| fits(socket)).map(|(id, _)| *id).collect::<Vec<_>>()
         };
-        let candidates = match ready(false) {
-            staying if staying.is_empty() => ready(true),
-            staying => staying,
-        };
+        let (staying, leaving) = (ready(false), ready(true));
+        let late = self.late > 0 && !leaving.is_empty();
+        let candidates = if staying.is_empty() || late { leaving } else { staying };
+        self.late -= u32::from(late);
         let dice = u64::from_str_radix(&ids::random_hex()[..8], 16).unwrap_or(0);
         let index = usize::try_from(dice).unwrap_or(0) % candidates.len().max(1);
         candidates.get(index).copied()
@@ -163,6 +165,11 @@ impl Workspace {
     /// Lets the next sockets open without ever saying hello.
     pub fn mute_hellos(&self, sockets: u32) {
         self.sockets().mute_hellos = sockets;
+    }
+
+    /// Sends the next payloads to a socket that was told to go, while it still stands.
+    pub fn late_payloads(&self, payloads: u32) {
+        self.sockets().late = payloads;
     }
 
     /// Sends every socket a `disconnect`. Unless it is a warning, they are closed: at once when Socket Mode was

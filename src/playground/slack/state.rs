@@ -156,7 +156,7 @@ impl State {
     /// Returns a message as Slack writes it, with what its thread adds to it.
     pub fn message_json(&self, message: &Message) -> Value {
         let mut json = message.json();
-        if message.ephemeral_to.is_some() {
+        if message.ephemeral_to.is_some() || message.thread_ts.is_some() {
             return json;
         }
         let replies: Vec<&Message> = self

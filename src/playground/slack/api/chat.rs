@@ -110,7 +110,7 @@ impl Workspace {
         let edited = state.next_ts();
         let message = state.message_mut(&channel, &ts).ok_or("message_not_found")?;
         let before = message.clone();
-        message.past_blocks.extend(message.blocks.take());
+        message.keep_past_blocks();
         message.text = content.text;
         message.blocks = content.blocks;
         if content.attachments.is_some() || message.blocks.is_none() {

@@ -55,3 +55,41 @@ fn asset(kind: &'static str, text: &'static str) -> Response {
     ];
     (headers, text).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The files of the page, read from the folder they are in.
+    fn scripts_on_disk() -> Vec<(String, String)> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/playground/page");
+        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|extension| extension == "js"))
+            .map(|path| {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                (format!("/page/{name}"), std::fs::read_to_string(path).unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_script_is_served() {
+        let served: Vec<_> = SCRIPTS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        assert_eq!(served, scripts_on_disk());
+    }
+
+    /// What a message says must never be read as markup or code.
+    #[test]
+    fn no_text_becomes_markup() {
+        let ways =
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "srcdoc"];
+        for (path, text) in scripts_on_disk() {
+            for way in ways {
+                assert!(!text.contains(way), "{path} uses {way}");
+            }
+        }
+    }
+}

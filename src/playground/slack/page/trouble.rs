@@ -73,6 +73,14 @@ enum Order {
         #[serde(default = "once")]
         times: u32,
     },
+    ReorderEvents {
+        #[serde(default = "once")]
+        times: u32,
+    },
+    LatePayloads {
+        #[serde(default = "once")]
+        times: u32,
+    },
     Heal,
 }
 
@@ -124,6 +132,8 @@ fn apply(workspace: &Workspace, order: Order) {
         Order::DuplicateEvents { same_id, times } => {
             workspace.duplicate_events(usize::try_from(times).unwrap_or(usize::MAX), same_id);
         }
+        Order::ReorderEvents { times } => workspace.reorder_events(usize::try_from(times).unwrap_or(usize::MAX)),
+        Order::LatePayloads { times } => workspace.late_payloads(times),
         Order::Heal => workspace.heal(),
     }
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::app::{SOON, app};
-use crate::playground::slack::{Failure, ids};
+use super::app::{SOON, app, app_with};
+use crate::playground::slack::{Config, DisconnectReason, Failure, ids};
 
 fn post() -> Value {
     json!({"channel": "C0PODOCTOR", "text": "x"})
@@ -91,4 +91,46 @@ async fn sockets_are_cut_or_fall_silent() {
     assert!(mute.maybe_next(Duration::from_millis(100)).await.is_none());
     let bad = app.play("fault", json!({"kind": "nonsense"})).await;
     assert_eq!(bad["error"], "invalid_arguments");
+}
+
+#[tokio::test]
+async fn events_overtake_each_other() {
+    let app = app().await;
+    let mut socket = app.socket().await;
+    app.play("fault", json!({"kind": "reorder_events"})).await;
+    let first = app.workspace.say(ids::ALICE, "C0PODOCTOR", "@podoctor 1", None).unwrap();
+    let second = app.workspace.say(ids::ALICE, "C0PODOCTOR", "@podoctor 2", None).unwrap();
+    let mut ts = async || socket.take().await["payload"]["event"]["ts"].as_str().unwrap().to_owned();
+    assert_eq!((ts().await, ts().await), (second, first));
+    app.workspace.reorder_events(1);
+    let alone = app.workspace.say(ids::ALICE, "C0PODOCTOR", "@podoctor 3", None).unwrap();
+    assert_eq!(ts().await, alone, "is not held for ever");
+}
+
+#[tokio::test]
+async fn a_socket_told_to_go_may_get_one_more() {
+    let app = app().await;
+    let mut old = app.socket().await;
+    app.workspace.disconnect(DisconnectReason::RefreshRequested);
+    assert_eq!(old.next().await["type"], "disconnect");
+    let mut new = app.socket().await;
+    app.workspace.late_payloads(1);
+    app.workspace.say(ids::ALICE, "C0PODOCTOR", "@podoctor 1", None).unwrap();
+    assert_eq!(old.take().await["type"], "events_api");
+    app.workspace.say(ids::ALICE, "C0PODOCTOR", "@podoctor 2", None).unwrap();
+    assert_eq!(new.take().await["type"], "events_api");
+}
+
+#[tokio::test]
+async fn a_channel_takes_only_so_many_posts() {
+    let app = app_with(Config { post_burst: Some(2), ..Config::default() }).await;
+    let token = app.workspace.config().bot_token.clone();
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        let reply = app.request("chat.postMessage", &token, post()).send().await.unwrap();
+        statuses.push(reply.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 429]);
+    let elsewhere = json!({"channel": ids::TEAM_A, "text": "x"});
+    assert_eq!(app.call("chat.postMessage", elsewhere).await["ok"], true);
 }
