@@ -101,7 +101,9 @@ fn failure(text: &str, error: &str) -> MountFailure {
     {
         return MountFailure::Passing;
     }
-    if let Some(missing) = missing_source(text) {
+    // A driver's own secret (nodeStageSecretRef and the like) is none that the pod names.
+    let of_driver = has_any(&lower, &["kubernetes.io/csi", "rpc error", "secretproviderclass"]);
+    if let Some(missing) = missing_source(text).filter(|_| !of_driver) {
         return missing;
     }
     if has_any(&lower, &["failed to fetch token", "serviceaccounts \"", "tokenrequest"]) {
@@ -135,7 +137,7 @@ fn failure(text: &str, error: &str) -> MountFailure {
             "error processing pvc",
             "is not bound",
         ],
-    ) && has_any(&lower, &["not found", "not bound", "being deleted", "lost"])
+    ) && has_any(&lower, &["not found", "not bound", "being deleted", "lost", "forbidden"])
     {
         return MountFailure::Claim;
     }
@@ -366,6 +368,7 @@ pub fn attach_error(text: &str) -> AttachError<'_> {
         &lower,
         &[
             "timed out waiting for external-attacher",
+            "attachment timeout",
             "timed out waiting for the condition",
             "watch error",
             "attacher detachvolume failed",
@@ -412,10 +415,12 @@ pub fn attach_error(text: &str) -> AttachError<'_> {
         ],
     ) {
         AttachFailure::Refused
-    } else if has_any(
-        &lower,
-        &["code = notfound", "not found", "notfound", "does not exist", "no such volume", "doesn't exist"],
-    ) {
+    } else if !(lower.contains("instance") || lower.contains("node "))
+        && has_any(
+            &lower,
+            &["code = notfound", "not found", "notfound", "does not exist", "no such volume", "doesn't exist"],
+        )
+    {
         AttachFailure::DiskMissing
     } else {
         AttachFailure::Other

@@ -102,7 +102,7 @@ pub fn start_failure(text: &str) -> StartFailure {
     if lower.contains("is reserved for")
         || lower.contains("name is reserved")
         || lower.contains("failed to reserve container name")
-        || (lower.contains("conflict. the container name") && lower.contains("already in use"))
+        || (lower.contains("container name \"") && lower.contains("already in use"))
     {
         return StartFailure::NameReserved;
     }
@@ -179,6 +179,7 @@ fn mount(text: &str) -> Option<StartFailure> {
             "mount destination",
             "create mountpoint",
             "cannot mount `",
+            "/volume-subpaths/",
             ": mount `",
             "failed to mount",
             "invalid mount config",
@@ -253,7 +254,9 @@ fn command(text: &str, lower: &str) -> Option<StartFailure> {
             "exec user process",
         ],
     );
+    // gVisor: `failed to load /app: no such file or directory`.
     if has_any(lower, &["executable file not found", "not found in $path", "not found or does not exist"])
+        || (lower.contains("failed to load /") && lower.contains("no such file or directory"))
         || (lower.contains("the file ") && lower.contains(" was not found"))
         || (lower.contains("executable file `") && lower.contains("not found"))
         || (about_exec && lower.contains("no such file or directory"))

@@ -171,6 +171,19 @@ fn of(facts: &Facts<'_>, start: Start<'_>) -> Option<Finding> {
                 "修正消息指出的配置。",
             )
         }
+        // The error says what, and not which setting: nothing here knows better.
+        StartFailure::Other
+            if !has_any(&lower, &["timed out", "connection refused", "deadline", "unavailable", "eof"])
+                && start.reason != "CreateContainerConfigError" =>
+        {
+            (
+                Certainty::Possible,
+                format!("The runtime cannot create or start container `{name}`: {shown}"),
+                format!("运行时无法创建或启动容器 `{name}`：{shown}"),
+                "Read the error; if it names a setting, correct that.",
+                "查看报错；如果指出了某项配置，修正它。",
+            )
+        }
         _ => return None,
     };
     Finding::new(&CAUSE, certainty)

@@ -4,7 +4,7 @@ use super::{step, volumes};
 use crate::diagnosis::words::Words;
 use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text};
 use crate::facts::reading::mount::{MountFailure, Source};
-use crate::facts::{Evidence, Facts, Known, Stage, Workload};
+use crate::facts::{Evidence, Facts, Known, PodView, Stage, Workload};
 use jiff::SignedDuration;
 
 pub static CAUSE: Cause = Cause {
@@ -39,6 +39,7 @@ const NORMAL: SignedDuration = SignedDuration::from_mins(2);
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     let (undone, en, zh) = undone(facts)?;
+    let manager = manager_pod(facts);
     let (certainty, evidence, since_en, since_zh) = match lease(facts) {
         Known::Present((age, evidence)) if age > STALE => (
             Certainty::Confirmed,
@@ -48,13 +49,15 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         ),
         // It is alive: what is undone has another cause.
         Known::Present(_) => return None,
-        Known::Absent | Known::Unreadable => (Certainty::Possible, vec![undone], String::new(), String::new()),
+        Known::Absent | Known::Unreadable => {
+            let certainty = if manager.is_some() { Certainty::Likely } else { Certainty::Possible };
+            (certainty, vec![undone], String::new(), String::new())
+        }
     };
-    let manager = manager_pod(facts);
     Finding::new(&CAUSE, certainty)
         .because(evidence)
         .because(manager)
-        .explains(&["volume-attach-failed", "volume-mount-failed", "configmap-missing", "pvc-unbound", "service-account-missing", "kubelet-not-acting", "waiting-normally"])
+        .explains(&["volume-attach-failed", "volume-mount-failed", "configmap-missing", "pvc-unbound", "service-account-missing", "finalizer-pending", "kubelet-not-acting", "waiting-normally"])
         .says(
             format!("kube-controller-manager is not at work{since_en}: {en}."),
             format!("kube-controller-manager 没有正常工作{since_zh}：{zh}。"),
@@ -73,6 +76,11 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
 /// Returns something of its work that is undone, and the words for it.
 fn undone(facts: &Facts<'_>) -> Option<(Evidence, String, String)> {
     let Some(pod) = facts.pod() else { return unobserved(facts, &facts.workload()) };
+    match pod.stage() {
+        Stage::Terminating => return unfinalized(facts, pod),
+        Stage::Unscheduled => return unbound(facts),
+        _ => {}
+    }
     if pod.stage() != Stage::Creating || facts.since(pod.scheduled_at()?) < NORMAL {
         return None;
     }
@@ -111,6 +119,39 @@ fn undone(facts: &Facts<'_>) -> Option<(Evidence, String, String)> {
         format!("nobody has tried to attach disk `{shown}`"),
         format!("没有任何组件尝试挂接磁盘 `{shown}`"),
     ))
+}
+
+/// The finalizers that kube-controller-manager itself takes away: its garbage collector's and its Job controller's.
+const OWN_FINALIZERS: [&str; 3] = ["foregroundDeletion", "orphan", "batch.kubernetes.io/job-tracking"];
+
+/// A deleted pod that only waits for the garbage collector or the Job controller.
+fn unfinalized(facts: &Facts<'_>, pod: PodView<'_>) -> Option<(Evidence, String, String)> {
+    let ended = pod.app_containers().all(|container| !container.is_running());
+    let own = pod.finalizers().iter().find(|finalizer| OWN_FINALIZERS.contains(&finalizer.as_str()))?;
+    if !ended || facts.since(pod.deletion_deadline()?) < NORMAL || !is_stale(facts) {
+        return None;
+    }
+    let evidence = Evidence::field("pod.metadata.finalizers", own, None);
+    Some((
+        evidence,
+        format!("it has not taken finalizer `{own}` off the deleted pod"),
+        format!("它没有从已删除的 Pod 上移除 finalizer `{own}`"),
+    ))
+}
+
+/// A claim that nobody binds: binding is its work, so a stale lease says more than the claim does.
+fn unbound(facts: &Facts<'_>) -> Option<(Evidence, String, String)> {
+    let claim = volumes::claims(facts).into_iter().find(|claim| claim.object.is_some() && claim.bound_to.is_none())?;
+    if !is_stale(facts) {
+        return None;
+    }
+    let shown = step::plain(&claim.claim);
+    let evidence = Evidence::field(format!("persistentvolumeclaim {shown}.spec.volumeName"), "empty", None);
+    Some((evidence, format!("claim `{shown}` is not bound by it"), format!("它没有绑定 PVC `{shown}`")))
+}
+
+fn is_stale(facts: &Facts<'_>) -> bool {
+    matches!(lease(facts), Known::Present((age, _)) if age > STALE)
 }
 
 /// A workload whose newest settings no controller has seen.
@@ -170,7 +211,7 @@ fn lease<'w>(facts: &Facts<'w>) -> Known<(SignedDuration, Evidence)> {
 
 /// Returns its own pod where that is not well.
 fn manager_pod(facts: &Facts<'_>) -> Option<Evidence> {
-    let pods = facts.world.pods.seen_in("kube-system").map(crate::facts::PodView::new);
+    let pods = facts.world.pods.seen_in("kube-system").map(PodView::new);
     let mut sick = pods.filter(|pod| pod.name().starts_with("kube-controller-manager") && !pod.is("Ready"));
     let pod = sick.next()?;
     Some(Evidence::field(format!("pod kube-system/{}", pod.name()), format!("{}, not ready", pod.phase()), None))

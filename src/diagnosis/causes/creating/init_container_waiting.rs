@@ -31,17 +31,23 @@ pub static CAUSE: Cause = Cause {
 
 /// An init container that has run for less is at its normal work.
 const NORMAL: SignedDuration = SignedDuration::from_mins(5);
+/// One that was restarted and has run for longer than the longest back-off is waiting, not failing.
+const SETTLED: SignedDuration = SignedDuration::from_mins(10);
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     let pod = step::pod(facts).filter(|pod| pod.stage() == Stage::Creating)?;
     let container = pod.blocking_init_container()?;
-    // One that was restarted fails: another cause.
     let since = container.running_since()?;
-    if container.restarts() > 0 || container.last_end().is_some() {
+    let running = since.map(|since| facts.since(since)).unwrap_or(pod.age(facts.now));
+    // One that was restarted a moment ago fails: another cause.
+    if (container.restarts() > 0 || container.last_end().is_some()) && running < SETTLED {
+        return None;
+    }
+    // A sidecar that fails its startup probe is the probe's business.
+    if container.events(facts.world).any(|event| event.reason == "Unhealthy") {
         return None;
     }
     let name = container.name();
-    let running = since.map(|since| facts.since(since)).unwrap_or(pod.age(facts.now));
     let minutes = running.as_mins();
     let line = container
         .log(facts.world)

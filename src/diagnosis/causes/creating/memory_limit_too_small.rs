@@ -34,8 +34,9 @@ pub static CAUSE: Cause = Cause {
 
 /// No process starts in less. Above it the start itself works, whatever becomes of the app.
 const TINY: f64 = 512.0 * 1024.0;
-/// Below this the runtime's own first process may be killed (runc and crun need a few MiB, CRI-O asks for 12 MiB).
-const SMALL: f64 = 16.0 * 1024.0 * 1024.0;
+/// Below this the runtime's own first process may be killed: CRI-O asks for 12 MiB, and runc from 1.0-rc6 to 1.1 copies
+/// itself into the container's memory first.
+const SMALL: f64 = 32.0 * 1024.0 * 1024.0;
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     let pod = step::pod(facts)?;
@@ -65,6 +66,12 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     {
         let certainty = if tiny.is_some() { Certainty::Confirmed } else { Certainty::Likely };
         return finding(facts, container, certainty, vec![evidence.clone()]);
+    }
+    // It came as far as the container, and was killed there: the unit is still the reason.
+    if let Some((container, _)) = tiny
+        && let Some(end) = container.latest_end().filter(|end| end.reason == "OOMKilled")
+    {
+        return finding(facts, container, Certainty::Confirmed, vec![end.evidence()]);
     }
     // The settings alone: nothing can start with so little, and nothing has.
     let (container, _) = tiny.filter(|_| pod.stage() == Stage::Creating && pod.node_name().is_some())?;

@@ -5,6 +5,7 @@ use crate::facts::reading::progress::{self, Step};
 use crate::facts::reading::runtime::{self, StartFailure};
 use crate::facts::reading::sandbox::{self, SandboxFailure};
 use crate::facts::{ContainerView, Event, Evidence, Facts, PodView, Stage};
+use jiff::SignedDuration;
 use std::collections::BTreeSet;
 
 /// Returns the pod while it is on its way to running, or should run and does not; `None` for one that is being deleted
@@ -32,9 +33,15 @@ pub fn mounts<'w>(facts: &Facts<'w>) -> Vec<(MountError<'w>, &'w Event)> {
     progress::standing(pod, facts.world, Step::Mount)
         .into_iter()
         .map(|event| (mount::mount_error(event.text()), event))
-        .filter(|(error, _)| error.failure != MountFailure::Passing)
+        .filter(|(error, event)| error.failure != MountFailure::Passing || lasts(event))
         .filter(|(error, _)| seen.insert(error.volume))
         .collect()
+}
+
+/// Returns true where an event was repeated over more than five minutes: what passes by itself does not last so long.
+fn lasts(event: &Event) -> bool {
+    let span = event.last.zip(event.first).map(|(last, first)| last.duration_since(first));
+    event.count >= 3 && span.is_some_and(|span| span > SignedDuration::from_mins(5))
 }
 
 /// Returns the failed attaches that stand, the newest of each volume.

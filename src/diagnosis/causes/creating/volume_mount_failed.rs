@@ -47,7 +47,6 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             failure,
             MountFailure::Missing(..)
                 | MountFailure::KeyMissing(..)
-                | MountFailure::Passing
                 | MountFailure::NotAttached
                 | MountFailure::DiskFull
                 | MountFailure::TimedOut
@@ -134,6 +133,13 @@ fn of_event(facts: &Facts<'_>, error: &MountError<'_>, event: &Event) -> Option<
             Certainty::Likely,
             format!("The service account's token for volume `{volume}` cannot be fetched: {last}"),
             format!("无法获取卷 `{volume}` 的 ServiceAccount 令牌：{last}"),
+        ),
+        MountFailure::Passing => (
+            Certainty::Likely,
+            format!(
+                "The kubelet of node `{node}` cannot read what volume `{volume}` needs from the API server: {last}"
+            ),
+            format!("节点 `{node}` 的 kubelet 无法从 API Server 读取卷 `{volume}` 所需的对象：{last}"),
         ),
         MountFailure::Claim => (
             Certainty::Likely,
