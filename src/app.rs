@@ -1,6 +1,7 @@
 //! Builds the parts from the settings and runs one loop over what comes in.
 
 pub mod metrics;
+mod reload;
 
 use crate::chat::front::{Incoming, What};
 use crate::chat::slack::{Inbox, SlackFront, http};
@@ -8,7 +9,7 @@ use crate::cluster::ClusterSource;
 use crate::handlers::Clusters;
 use crate::handlers::respond::Desk;
 use crate::server::{self, Health};
-use crate::settings::{Credentials, Settings};
+use crate::settings::{Credentials, InForce, Reloader, Settings};
 use anyhow::Context;
 use jiff::Timestamp;
 use metrics::{Handled, Metrics};
@@ -31,6 +32,7 @@ pub struct App {
     credentials: Credentials,
     listener: TcpListener,
     metrics: Arc<Metrics>,
+    reloader: Option<Reloader>,
 }
 
 impl App {
@@ -45,8 +47,14 @@ impl App {
         let front = SlackFront::connect(&settings.slack.api_url, &credentials).await?;
         let own_team = front.me().team_id.clone();
         tracing::info!(team = own_team, bot = front.me().user_id, "slack accepts the bot token");
-        let desk = Desk { front: Arc::new(front), clusters, settings: Arc::new(settings), own_team };
-        Ok(Self { desk: Arc::new(desk), credentials, listener, metrics: Arc::default() })
+        let desk = Desk { front: Arc::new(front), clusters, settings: InForce::new(settings), own_team };
+        Ok(Self { desk: Arc::new(desk), credentials, listener, metrics: Arc::default(), reloader: None })
+    }
+
+    /// Lets the app take up changed settings while it runs.
+    #[must_use]
+    pub fn reloading(self, reloader: Reloader) -> Self {
+        Self { reloader: Some(reloader), ..self }
     }
 
     /// Returns the address that is listened on.
@@ -85,6 +93,9 @@ impl App {
         }
         let server = server::serve(self.listener, routes);
         parts.spawn(async move { server.await.context("the HTTP server failed") });
+        if let Some(reloader) = self.reloader {
+            parts.spawn(reload::keep(reloader, self.desk.settings.clone()));
+        }
         let mut work = JoinSet::new();
         tokio::pin!(stop);
         let outcome = tokio::select! {

@@ -1,7 +1,7 @@
 //! `podoctor serve`: the bot.
 
 use crate::app::{self, App};
-use crate::settings::{self, Environment, Tokens};
+use crate::settings::{Environment, Reloader, Tokens};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,12 +25,14 @@ pub struct Args {
 /// Where the settings are wrong, a token is refused, or Slack ends the connection for good.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_process();
-    let loaded = settings::load(args.config.as_deref(), &environment)?;
-    let credentials = Tokens::read(&environment)?.for_mode(loaded.settings.slack.mode)?;
+    let tokens = Tokens::read(&environment);
+    let reloader = Reloader::start(args.config.clone(), environment)?;
+    let settings = reloader.current().clone();
+    let credentials = tokens?.for_mode(settings.slack.mode)?;
     log_to_stderr("info");
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let clusters = app::clusters(&loaded.settings).await?;
-        let app = App::build(loaded.settings, credentials, clusters).await?;
+        let clusters = app::clusters(&settings).await?;
+        let app = App::build(settings, credentials, clusters).await?.reloading(reloader);
         tracing::info!(address = %app.address()?, "podoctor is up");
         app.run(stop_signal()).await
     })?;

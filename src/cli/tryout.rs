@@ -9,7 +9,7 @@ use crate::handlers::Clusters;
 use crate::handlers::respond::Desk;
 use crate::playground::cluster::RecordedCluster;
 use crate::playground::slack::{Config, Workspace};
-use crate::settings::{Credentials, Secret, Settings};
+use crate::settings::{Credentials, InForce, Secret, Settings};
 use anyhow::Context;
 use jiff::Timestamp;
 use std::net::Ipv4Addr;
@@ -117,7 +117,7 @@ async fn console(clusters: Clusters) -> anyhow::Result<()> {
     let desk = Desk {
         front: Arc::new(ConsoleFront::new(style(), print)),
         clusters,
-        settings: Arc::new(Settings::default()),
+        settings: InForce::new(Settings::default()),
         own_team: String::new(),
     };
     print(

@@ -12,7 +12,7 @@ use crate::diagnosis::{Language, causes};
 use crate::question::nearest;
 use crate::render::message::{Message, Reply};
 use crate::render::{catalogue, guidance};
-use crate::settings::{self, Settings};
+use crate::settings::{self, InForce, Settings};
 use crate::target::{Target, What as TargetWhat};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub struct Desk<F> {
     pub front: Arc<F>,
     pub clusters: Clusters,
-    pub settings: Arc<Settings>,
+    pub settings: InForce,
     /// The workspace whose people may ask.
     pub own_team: String,
 }
@@ -40,7 +40,7 @@ impl<F: Front> Desk<F> {
     /// # Errors
     /// Where nothing could be said anywhere.
     pub async fn handle(&self, incoming: &Incoming, now: Timestamp) -> Result<(), FrontError> {
-        let language = language(&self.settings, &incoming.place.channel);
+        let language = language(&self.settings.get(), &incoming.place.channel);
         match &incoming.what {
             What::Command { text } => {
                 let said = self.answer(&command::parse(text), text, incoming, true, now, language).await;
@@ -103,7 +103,8 @@ impl<F: Front> Desk<F> {
             groups: Vec::new(),
             channel: incoming.place.channel.clone(),
         };
-        for group in access::groups_for_asking(&self.settings.access) {
+        let rules = &self.settings.get().access;
+        for group in access::groups_for_asking(rules) {
             // A group that cannot be read grants nothing.
             if self.front.members(group).await.is_ok_and(|members| members.contains(&who.id)) {
                 who.groups.push(group.to_owned());
@@ -114,7 +115,7 @@ impl<F: Front> Desk<F> {
             _ => None,
         };
         let cluster = self.clusters.get(named).map_or("", |cluster| cluster.name.as_str());
-        access::may_ask(&self.settings.access, &self.own_team, &who, cluster, request.namespace())
+        access::may_ask(rules, &self.own_team, &who, cluster, request.namespace())
     }
 
     async fn say_to_command(&self, incoming: &Incoming, said: Said, language: Language) -> Result<(), FrontError> {
@@ -144,7 +145,7 @@ impl<F: Front> Desk<F> {
                 match self.front.post(&place, &reply.parent).await {
                     Ok(_) => self.thread(&channel, &thread, &reply.thread).await,
                     Err(FrontError::NotMember { .. } | FrontError::Closed { .. }) if incoming.return_path.is_some() => {
-                        let language = language(&self.settings, &channel);
+                        let language = language(&self.settings.get(), &channel);
                         self.whisper(incoming, &whole(&reply, language)).await
                     }
                     Err(error) => Err(error),

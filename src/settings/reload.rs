@@ -3,6 +3,29 @@
 use super::{Environment, Loaded, Settings, SettingsError, Slack, load};
 use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The settings in force, shared by all that go by them. Whoever handles something takes them once, so that they do not
+/// change under its hands.
+#[derive(Debug, Clone)]
+pub struct InForce(Arc<RwLock<Arc<Settings>>>);
+
+impl InForce {
+    /// Puts the first settings in force.
+    pub fn new(settings: Settings) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(settings))))
+    }
+
+    /// Returns the settings in force at this moment.
+    pub fn get(&self) -> Arc<Settings> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other settings in force, for everything that begins from now on.
+    pub fn set(&self, settings: Settings) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+}
 
 /// What reading the settings again came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +55,7 @@ pub struct Reloader {
 }
 
 /// What is fixed once podoctor runs: its connections and its store.
-const FIXED: [&str; 4] = ["slack.mode", "slack.api_url", "http.", "store."];
+const FIXED: [&str; 5] = ["slack.mode", "slack.api_url", "http.", "store.", "clusters"];
 
 impl Reloader {
     /// Reads the settings for the first time; arguments as for [`load`].
@@ -82,6 +105,7 @@ impl Reloader {
             slack: Slack { default_channel, ..self.current.slack.clone() },
             http: self.current.http.clone(),
             store: self.current.store.clone(),
+            clusters: self.current.clusters.clone(),
             ..settings
         };
         Reload::Changed { applied, restart }

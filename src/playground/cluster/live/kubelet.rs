@@ -101,8 +101,8 @@ impl Engine {
             return;
         }
         let uid = text(&pod["metadata"]["uid"]);
-        if !self.said.contains_key(&format!("stopping/{uid}")) {
-            self.said.insert(format!("stopping/{uid}"), now);
+        if let std::collections::btree_map::Entry::Vacant(e) = self.said.entry(format!("stopping/{uid}")) {
+            e.insert(now);
             for status in pod["status"]["containerStatuses"].as_array().into_iter().flatten() {
                 if !status["state"]["running"].is_null() {
                     let name = text(&status["name"]);
