@@ -230,16 +230,19 @@ function table(block, ctx) {
 function input(ctx, block) {
   const element = block.element ?? {};
   const name = `${block.block_id}\n${element.action_id ?? ""}`;
+  // What was typed stays when the bot asks for more.
+  const given = ctx.values?.[block.block_id]?.[element.action_id];
   let field;
   if (element.type === "plain_text_input") {
     const props = { name, "data-type": element.type, placeholder: element.placeholder?.text, required: !block.optional };
     field = element.multiline ? h("textarea", { ...props, rows: "4" }) : h("input", props);
-    field.value = element.initial_value ?? "";
+    field.value = given?.value ?? element.initial_value ?? "";
   } else if (element.options) {
     field = h("select", { name, "data-type": element.type }, element.options.map((option) =>
-      h("option", { value: JSON.stringify(option), selected: option.value === element.initial_option?.value }, option.text?.text ?? "")));
+      h("option", { value: JSON.stringify(option), selected: option.value === (given?.selected_option ?? element.initial_option)?.value }, option.text?.text ?? "")));
   } else {
     field = h("input", { name, "data-type": element.type ?? "" });
+    field.value = given?.value ?? "";
   }
   return h("label", { class: "field" }, h("span", {}, textObject(ctx, block.label)), field,
     block.hint && h("small", {}, textObject(ctx, block.hint)),

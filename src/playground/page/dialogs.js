@@ -27,7 +27,7 @@ export function showView(ctx, view, send, dismiss) {
   const key = JSON.stringify(view);
   if (shown?.key === key) return;
   closeViews();
-  const drawing = Object.assign(Object.create(ctx), { errors: view.errors, act: () => {} });
+  const drawing = Object.assign(Object.create(ctx), { errors: view.errors, values: view.state?.values ?? {}, act: () => {} });
   const form = h("form", { method: "dialog" },
     h("h2", { id: "view-title" }, view.title?.text ?? ""),
     h("div", { class: "view-body" }, blocks(drawing, view.blocks ?? [])),

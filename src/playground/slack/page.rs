@@ -1,4 +1,10 @@
 //! The page and the `/try` calls behind it: the way to play the people from outside the process.
+//!
+//! Beside what the design names: `POST /try/shortcut {user, channel, ts}`, `POST /try/view {user, view_id, values?}`
+//! (without values: close it), `POST /try/member {user, channel, leave?}`, `POST /try/reaction` with `remove: true`,
+//! `POST /try/fault` and `POST /try/delivery` (see [`trouble`]), `GET /try/channels/C…/messages?user=U…` (with what only
+//! that person sees; `*` = with everybody's), `GET /try/views?user=U…`, `GET /try/calls`, `GET /try/deliveries`,
+//! `GET /try/events` (a stream that names the channel in which something changed).
 
 mod assets;
 mod play;
