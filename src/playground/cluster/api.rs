@@ -41,9 +41,8 @@ struct Call {
 async fn handle(State(cluster): State<Arc<RecordedCluster>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let raw_query = parts.uri.query().unwrap_or_default().to_owned();
-    let bytes = match axum::body::to_bytes(body, BODY_LIMIT).await {
-        Ok(bytes) => bytes,
-        Err(_) => return Refusal::bad_request("the body could not be read or is too large").into_response(),
+    let Ok(bytes) = axum::body::to_bytes(body, BODY_LIMIT).await else {
+        return Refusal::bad_request("the body could not be read or is too large").into_response();
     };
     cluster.keep_fresh();
     let sent = parts.headers.get(header::CONTENT_TYPE).and_then(|sent| sent.to_str().ok()).unwrap_or("json");

@@ -31,6 +31,8 @@ pub struct Engine {
     pub stories: Vec<Story>,
     /// The pods that fail, by uid.
     sick: BTreeMap<String, Sickness>,
+    /// Since when pods are being stopped, by uid.
+    stopping: BTreeMap<String, Timestamp>,
     /// When something that repeats was last said, by what it is.
     said: BTreeMap<String, Timestamp>,
 }

@@ -125,33 +125,40 @@ fn memory_limit(template: &Value) -> Option<u64> {
     bytes(template["containers"][0]["resources"]["limits"]["memory"].as_str()?)
 }
 
-/// Reads a quantity as whole bytes, or whole units; thousandths are rounded up.
+/// Reads a quantity as whole bytes, or whole units; parts of one are rounded up.
 pub fn bytes(quantity: &str) -> Option<u64> {
     let split = quantity.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(quantity.len());
     let (number, unit) = quantity.split_at(split);
-    let number: f64 = number.parse().ok()?;
-    let factor = match unit {
-        "" => 1.0,
-        "m" => 0.001,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "Ki" => 1024.0,
-        "Mi" => 1024.0 * 1024.0,
-        "Gi" => 1024.0 * 1024.0 * 1024.0,
-        "Ti" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+    let times = match unit {
+        "m" => return scaled(number, 1, 1000),
+        "" => 1,
+        "k" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "T" => 1_000_000_000_000,
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        "Ti" => 1 << 40,
         _ => return None,
     };
-    Some((number * factor).ceil() as u64)
+    scaled(number, times, 1)
 }
 
 /// Reads a quantity of processor time as thousandths of a core.
 pub fn millis(quantity: &str) -> Option<u64> {
     match quantity.strip_suffix('m') {
-        Some(millis) => millis.parse().ok(),
-        None => Some((quantity.parse::<f64>().ok()? * 1000.0).ceil() as u64),
+        Some(millis) => scaled(millis, 1, 1),
+        None => scaled(quantity, 1000, 1),
     }
+}
+
+/// A decimal number, multiplied and divided, rounded up.
+fn scaled(number: &str, times: u128, by: u128) -> Option<u64> {
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let digits: u128 = format!("{whole}{part}").parse().ok()?;
+    let by = by.checked_mul(10_u128.checked_pow(u32::try_from(part.len()).ok()?)?)?;
+    u64::try_from(digits.checked_mul(times)?.div_ceil(by)).ok()
 }
 
 #[cfg(test)]
@@ -162,7 +169,7 @@ mod tests {
     #[test]
     fn quantities() {
         assert_eq!(bytes("256Mi"), Some(268_435_456));
-        assert_eq!(bytes("1024m"), Some(2));
+        assert_eq!((bytes("1024m"), bytes("1.5Gi")), (Some(2), Some(1_610_612_736)));
         assert_eq!((millis("250m"), millis("1.5"), millis("2")), (Some(250), Some(1500), Some(2000)));
         assert_eq!(bytes("5Qi"), None);
     }

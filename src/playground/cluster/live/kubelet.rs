@@ -101,8 +101,8 @@ impl Engine {
             return;
         }
         let uid = text(&pod["metadata"]["uid"]);
-        if !self.said.contains_key(&format!("stopping/{uid}")) {
-            self.said.insert(format!("stopping/{uid}"), now);
+        let Some(began) = self.stopping.get(uid).copied() else {
+            self.stopping.insert(uid.to_owned(), now);
             for status in pod["status"]["containerStatuses"].as_array().into_iter().flatten() {
                 if !status["state"]["running"].is_null() {
                     let name = text(&status["name"]);
@@ -111,12 +111,11 @@ impl Engine {
                 }
             }
             return;
-        }
-        let began = self.said.get(&format!("stopping/{uid}")).copied().unwrap_or(now);
+        };
         if now.duration_since(began).as_secs() < STOP.cast_signed() {
             return;
         }
-        self.said.remove(&format!("stopping/{uid}"));
+        self.stopping.remove(uid);
         let Some(key) = key_of(pod) else { return };
         let held = pod["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
         if !held {
