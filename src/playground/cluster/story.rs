@@ -41,6 +41,8 @@ pub enum Until {
     SpecChanged,
     /// An object exists: kind, namespace, name.
     Exists(String, String, String),
+    /// An object is no longer there: kind, namespace, name.
+    Gone(String, String, String),
     /// A moment has come; whatever was wrong outside has been put right.
     Moment(Timestamp),
     /// The node of this name is ready again, with its disk free.
@@ -74,6 +76,7 @@ impl Story {
             Until::MemoryLimit(bytes) => memory_limit(template).is_none_or(|limit| limit >= *bytes),
             Until::SpecChanged => *template != self.template,
             Until::Exists(kind, namespace, name) => world.find(kind, namespace, name).is_some(),
+            Until::Gone(kind, namespace, name) => world.find(kind, namespace, name).is_none(),
             Until::Moment(moment) => now >= *moment,
             Until::NodeReady(name) => {
                 let elsewhere = pod["spec"]["nodeName"].as_str().is_some_and(|node| node != name);
@@ -114,9 +117,14 @@ impl Until {
         } else if let Some(node) = text("nodeReady") {
             Some(Until::NodeReady(node.to_owned()))
         } else {
-            let exists = &value["exists"];
-            let part = |field: &str| exists[field].as_str().map(str::to_owned);
-            Some(Until::Exists(part("kind")?, part("namespace").unwrap_or_default(), part("name")?))
+            let gone = value.get("gone");
+            let object = gone.unwrap_or(&value["exists"]);
+            let part = |field: &str| object[field].as_str().map(str::to_owned);
+            let (kind, namespace, name) = (part("kind")?, part("namespace").unwrap_or_default(), part("name")?);
+            Some(match gone {
+                Some(_) => Until::Gone(kind, namespace, name),
+                None => Until::Exists(kind, namespace, name),
+            })
         }
     }
 }
@@ -180,6 +188,8 @@ mod tests {
         assert_eq!(Until::read(&json!({"memoryLimit": "1Ki"})), Some(Until::MemoryLimit(1024)));
         let exists = json!({"exists": {"kind": "Secret", "namespace": "prod", "name": "s"}});
         assert_eq!(Until::read(&exists), Some(Until::Exists("Secret".into(), "prod".into(), "s".into())));
+        let gone = json!({"gone": {"kind": "VolumeAttachment", "name": "v"}});
+        assert_eq!(Until::read(&gone), Some(Until::Gone("VolumeAttachment".into(), String::new(), "v".into())));
         assert_eq!(Until::read(&json!("specChanged")), Some(Until::SpecChanged));
         assert_eq!(Until::read(&json!({"somethingElse": 1})), None);
     }
