@@ -13,6 +13,7 @@ use kube::api::{
 use kube::{Client, Config, ResourceExt};
 use podoctor::playground::cluster::RecordedCluster;
 use serde_json::json;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -23,6 +24,11 @@ const MANAGE: &str = "manage-5bd487cf9d-bqmvm";
 const BACKUP: &str = "backup-nightly-7xk2p";
 
 async fn serve() -> (Arc<RecordedCluster>, Client) {
+    let (cluster, client, _) = serve_at().await;
+    (cluster, client)
+}
+
+async fn serve_at() -> (Arc<RecordedCluster>, Client, SocketAddr) {
     // Another test may have been faster.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cluster = RecordedCluster::load(Timestamp::now());
@@ -32,7 +38,7 @@ async fn serve() -> (Arc<RecordedCluster>, Client) {
     let mut config = Config::new(format!("http://{address}").parse().expect("an address"));
     // The client would repeat a refused eviction for minutes: to it every 429 is a server that asks for patience.
     config.default_retry = false;
-    (cluster, Client::try_from(config).expect("a client"))
+    (cluster, Client::try_from(config).expect("a client"), address)
 }
 
 /// The code, reason and message of a refusal.
@@ -319,4 +325,48 @@ async fn a_living_cluster_shows_what_a_patch_brings() {
     cluster.step();
     let taints = nodes.get("node-b2").await.unwrap().spec.unwrap().taints.unwrap();
     assert_eq!(taints[0].key, "node.kubernetes.io/unschedulable");
+}
+
+#[tokio::test]
+async fn the_cause_of_everything_that_fails_in_it_is_found() {
+    let (_, _client, address) = serve_at().await;
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, RecordedCluster::kubeconfig(address)).unwrap();
+    let mut wrong = Vec::new();
+    for (target, cause) in [
+        ("prod/manage-5bd487cf9d-bqmvm", "cgroup-oom"),
+        ("prod/billing-7f54c9d8b6-2vztn", "app-exit-error"),
+        ("prod/notify-6bb4d78c9f-wm4kd", "configmap-missing"),
+        ("prod/apigateway-6dc48bf8b6-l8xrw", "subpath-stale-mount"),
+        ("shop/storefront-85d7c4bb6f-x9k2m", "image-not-found"),
+        ("shop/recommend-7d8f6b5c9d-q5hjz", "registry-auth-failed"),
+        ("shop/search-64c8b5d7f9-nd6tr", "registry-unreachable"),
+        ("shop/orders-79b8c5f6dd-t8fqx", "probe-port-closed"),
+        ("shop/reviews-84f5b6c7d9-6zvlc", "probe-http-status"),
+        ("data/backup-nightly-7xk2p", "finalizer-pending"),
+        ("data/kafka-1", "node-lost"),
+        ("data/wiki-5b9f7c6d8d-8wlqk", "volume-multi-attach"),
+        ("data/warehouse-6f9c7b8d54-m2gk8", "node-resources-insufficient"),
+        ("data/ledger-7c9d5b8f6d-tz6wn", "node-cordoned"),
+        ("data/metrics-0", "pvc-unbound"),
+        ("batch/train-7b6d9f5c8c-hk5vz", "untolerated-taint"),
+        ("batch/render-6c7d8f9b5d-d4wsp", "container-disk-full"),
+        ("batch/transcode-6f8d9c7b5b-5nqhr", "node-pressure-eviction"),
+        ("batch/job/import", "app-exit-error"),
+        ("team-a/deployment/api", "quota-exceeded"),
+        ("team-a/dashboard-7c8f5d9b6d-j7mxv", "secret-missing"),
+        ("team-a/worker-59d8f7c6b4-vc2qz", "cni-failure"),
+    ] {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_podoctor"));
+        command.args(["diagnose", target, "-o", "json", "--kubeconfig"]).arg(&kubeconfig);
+        let output = tokio::time::timeout(PATIENCE, command.output()).await.unwrap().unwrap();
+        let diagnosis: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let found = &diagnosis["findings"][0]["cause"];
+        if found != cause {
+            let error = String::from_utf8_lossy(&output.stderr);
+            wrong.push(format!("{target}: {found}, not {cause} {error}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -65,7 +65,7 @@ impl Engine {
             if sickness.shows {
                 if crash_again(world, pod, now) {
                     let story = &self.stories[sickness.story];
-                    say_events(world, story, pod, now, |reason| reason == "Killing");
+                    say_events(world, story, pod, now, |reason| matches!(reason, "Unhealthy" | "Killing"));
                     return;
                 }
                 if self.due(&format!("repeat/{uid}"), REPEAT, now) {
@@ -241,9 +241,13 @@ fn show(world: &mut World, story: &Story, pod: &Value, node: &Value, now: Timest
     repeat_events(world, story, &new, now);
 }
 
-/// Says again what a failing pod's story says, once each; what tells of a run belongs to the run.
+/// Says again what a failing pod's story says, once each; what tells of a run belongs to the run, probes too.
 fn repeat_events(world: &mut World, story: &Story, pod: &Value, now: Timestamp) {
-    say_events(world, story, pod, now, |reason| !matches!(reason, "Started" | "Created" | "Pulled" | "Killing"));
+    say_events(world, story, pod, now, |reason| match reason {
+        "Started" | "Created" | "Pulled" | "Killing" => false,
+        "Unhealthy" => !story.crashes(),
+        _ => true,
+    });
 }
 
 fn say_events(world: &mut World, story: &Story, pod: &Value, now: Timestamp, which: impl Fn(&str) -> bool) {
