@@ -18,11 +18,6 @@ pub mod shell;
 pub mod text;
 pub mod admission;
 pub mod scheduler;
-pub mod log_error;
-pub mod app_log;
-pub mod exit;
-pub mod listening;
-pub mod probe;
 
 #[cfg(test)]
 mod samples;

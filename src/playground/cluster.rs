@@ -27,6 +27,7 @@ mod request;
 mod scheduler;
 mod selector;
 mod story;
+mod table;
 mod time;
 mod watching;
 mod workloads;

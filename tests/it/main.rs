@@ -8,3 +8,5 @@ mod house;
 mod install;
 mod plane;
 mod plane_works;
+#[cfg(feature = "try")]
+mod recorded_cluster;

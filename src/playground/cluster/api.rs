@@ -8,6 +8,7 @@ use super::logs;
 use super::refusal::Refusal;
 use super::request::{Place, Query, place};
 use super::selector::Selector;
+use super::table::table;
 use super::watching::{self, Wanted, shown};
 use super::world::Key;
 use super::write::{self, DeleteOptions, PatchFormat};
@@ -41,9 +42,8 @@ struct Call {
 async fn handle(State(cluster): State<Arc<RecordedCluster>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let raw_query = parts.uri.query().unwrap_or_default().to_owned();
-    let bytes = match axum::body::to_bytes(body, BODY_LIMIT).await {
-        Ok(bytes) => bytes,
-        Err(_) => return Refusal::bad_request("the body could not be read or is too large").into_response(),
+    let Ok(bytes) = axum::body::to_bytes(body, BODY_LIMIT).await else {
+        return Refusal::bad_request("the body could not be read or is too large").into_response();
     };
     cluster.keep_fresh();
     let sent = parts.headers.get(header::CONTENT_TYPE).and_then(|sent| sent.to_str().ok()).unwrap_or("json");
@@ -101,7 +101,8 @@ impl Call {
                 };
                 let selector = Selector::parse(kind, labels, &fields)?;
                 if self.query.flag("watch") {
-                    let body = watching::open(self.cluster, Wanted { kind, namespace, selector }, &self.query)?;
+                    let wanted = Wanted { kind, namespace, selector, shape: self.shape() };
+                    let body = watching::open(self.cluster, wanted, &self.query)?;
                     return Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response());
                 }
                 self.list(kind, namespace.as_deref(), &selector)
@@ -167,12 +168,15 @@ impl Call {
                 metadata["remainingItemCount"] = rest.into();
             }
         }
-        let accept = self.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-        if accept.contains("as=PartialObjectMetadataList") {
-            let items: Vec<Value> = items.iter().map(partial).collect();
-            let list = json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
-                "metadata": metadata, "items": items});
-            return Ok(Json(list).into_response());
+        match self.shape() {
+            Shape::Metadata => {
+                let items: Vec<Value> = items.iter().map(partial).collect();
+                let list = json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+                    "metadata": metadata, "items": items});
+                return Ok(Json(list).into_response());
+            }
+            Shape::Table => return Ok(Json(table(kind, &items, metadata, self.cluster.now())).into_response()),
+            Shape::Whole => {}
         }
         // Items of a list do not say what they are: the list does.
         let items: Vec<Value> = items
@@ -197,8 +201,13 @@ impl Call {
         match (self.method.as_str(), part) {
             ("GET", None | Some("status")) => {
                 let object = self.cluster.with(|world| world.get(&Key::new(kind, namespace, name)).cloned());
-                let object = object.ok_or_else(|| Refusal::not_found(kind, name))?;
-                Ok(Json(shown(kind, &object)).into_response())
+                let object = shown(kind, &*object.ok_or_else(|| Refusal::not_found(kind, name))?);
+                Ok(Json(match self.shape() {
+                    Shape::Whole => object,
+                    Shape::Metadata => partial(&object),
+                    Shape::Table => table(kind, &[object], json!({}), now),
+                })
+                .into_response())
             }
             ("GET", Some("log")) if kind.kind == "Pod" => {
                 let log =
@@ -238,6 +247,16 @@ impl Call {
             }
             (_, Some("status") | None) => Err(Refusal::method_not_allowed()),
             _ => Err(Refusal::no_such_path()),
+        }
+    }
+
+    /// Returns in which form the client would like to have objects.
+    fn shape(&self) -> Shape {
+        let accept = self.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        match () {
+            () if accept.contains("as=Table") => Shape::Table,
+            () if accept.contains("as=PartialObjectMetadata") => Shape::Metadata,
+            () => Shape::Whole,
         }
     }
 
@@ -328,7 +347,17 @@ fn access(known: bool, spec: &Value) -> Value {
     }
 }
 
-fn partial(object: &Value) -> Value {
+/// The forms in which objects are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    Whole,
+    /// Only what stands under `metadata`.
+    Metadata,
+    /// Rows for people, as kubectl shows them.
+    Table,
+}
+
+pub fn partial(object: &Value) -> Value {
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
 }
 

@@ -22,12 +22,19 @@ pub struct Occurrence<'a> {
 }
 
 /// Records an occurrence; the same one again counts up, as the recorders of Kubernetes do it.
-pub fn record(world: &mut World, now: Timestamp, about: &Value, what: Occurrence) {
+pub fn record(world: &mut World, now: Timestamp, about: &Value, what: Occurrence<'_>) {
     record_many(world, now, now, 1, about, what);
 }
 
 /// Records something that happened `count` times between two moments.
-pub fn record_many(world: &mut World, first: Timestamp, last: Timestamp, count: u64, about: &Value, what: Occurrence) {
+pub fn record_many(
+    world: &mut World,
+    first: Timestamp,
+    last: Timestamp,
+    count: u64,
+    about: &Value,
+    what: Occurrence<'_>,
+) {
     let metadata = &about["metadata"];
     let name = metadata["name"].as_str().unwrap_or_default();
     // Events of things without a namespace are kept in `default`.
@@ -85,7 +92,7 @@ fn fresh(
     last: Timestamp,
     count: u64,
     about: &Value,
-    what: Occurrence,
+    what: Occurrence<'_>,
 ) -> Value {
     let mut involved = Map::new();
     for (field, value) in [("kind", &about["kind"]), ("apiVersion", &about["apiVersion"])] {

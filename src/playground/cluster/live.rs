@@ -31,6 +31,8 @@ pub struct Engine {
     pub stories: Vec<Story>,
     /// The pods that fail, by uid.
     sick: BTreeMap<String, Sickness>,
+    /// Since when pods are being stopped, by uid.
+    stopping: BTreeMap<String, Timestamp>,
     /// When something that repeats was last said, by what it is.
     said: BTreeMap<String, Timestamp>,
 }
@@ -302,9 +304,9 @@ mod tests {
         let cluster = cluster();
         change(&cluster, "Node", "", "node-a2", |node| node["spec"]["unschedulable"] = false.into());
         live(&cluster, 10);
-        let warehouse = pods(&cluster, "data", "warehouse");
-        assert!(warehouse[0].1, "{warehouse:?}");
-        assert_eq!(cluster.get("Pod", "data", &warehouse[0].0).unwrap()["spec"]["nodeName"], "node-a2");
+        let ledger = pods(&cluster, "data", "ledger");
+        assert!(ledger[0].1, "{ledger:?}");
+        assert_eq!(cluster.get("Pod", "data", &ledger[0].0).unwrap()["spec"]["nodeName"], "node-a2");
         assert!(cluster.get("Node", "", "node-a2").unwrap()["spec"].get("taints").is_none());
     }
 
@@ -317,6 +319,22 @@ mod tests {
         live(&cluster, 10);
         let kafka = cluster.get("Pod", "data", "kafka-1").unwrap();
         assert!(pods::is_ready(&kafka) && kafka["spec"]["nodeName"] != "node-b1", "{}", kafka["status"]);
+    }
+
+    #[test]
+    fn a_node_declared_out_of_service_gives_up_its_pods_and_disks() {
+        let cluster = cluster();
+        live(&cluster, 5);
+        assert_eq!(pods(&cluster, "data", "wiki").len(), 2);
+        change(&cluster, "Node", "", "node-b1", |node| {
+            let taint =
+                json!({"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"});
+            node["spec"]["taints"].as_array_mut().unwrap().push(taint);
+        });
+        live(&cluster, 15);
+        let wiki = pods(&cluster, "data", "wiki");
+        assert!(wiki.len() == 1 && wiki[0].1, "{wiki:?}");
+        assert!(pods(&cluster, "data", "kafka").iter().all(|pod| pod.1));
     }
 
     #[test]

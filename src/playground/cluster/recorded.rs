@@ -117,8 +117,8 @@ mod tests {
         assert_eq!(
             message("data", "warehouse-6f9c7b8d54-m2gk8"),
             "0/6 nodes are available: 1 node(s) were unschedulable, 2 Insufficient memory, 3 node(s) had untolerated \
-             taint(s). no new claims to deallocate, preemption: 0/6 nodes are available: 1 No preemption victims found \
-             for incoming pod, 5 Preemption is not helpful for scheduling."
+             taint(s). no new claims to deallocate, preemption: 0/6 nodes are available: 6 Preemption is not helpful \
+             for scheduling."
         );
         assert_eq!(
             message("batch", "train-7b6d9f5c8c-hk5vz"),

@@ -41,6 +41,8 @@ pub enum Until {
     SpecChanged,
     /// An object exists: kind, namespace, name.
     Exists(String, String, String),
+    /// An object is no longer there: kind, namespace, name.
+    Gone(String, String, String),
     /// A moment has come; whatever was wrong outside has been put right.
     Moment(Timestamp),
     /// The node of this name is ready again, with its disk free.
@@ -74,6 +76,7 @@ impl Story {
             Until::MemoryLimit(bytes) => memory_limit(template).is_none_or(|limit| limit >= *bytes),
             Until::SpecChanged => *template != self.template,
             Until::Exists(kind, namespace, name) => world.find(kind, namespace, name).is_some(),
+            Until::Gone(kind, namespace, name) => world.find(kind, namespace, name).is_none(),
             Until::Moment(moment) => now >= *moment,
             Until::NodeReady(name) => {
                 let elsewhere = pod["spec"]["nodeName"].as_str().is_some_and(|node| node != name);
@@ -114,9 +117,14 @@ impl Until {
         } else if let Some(node) = text("nodeReady") {
             Some(Until::NodeReady(node.to_owned()))
         } else {
-            let exists = &value["exists"];
-            let part = |field: &str| exists[field].as_str().map(str::to_owned);
-            Some(Until::Exists(part("kind")?, part("namespace").unwrap_or_default(), part("name")?))
+            let gone = value.get("gone");
+            let object = gone.unwrap_or(&value["exists"]);
+            let part = |field: &str| object[field].as_str().map(str::to_owned);
+            let (kind, namespace, name) = (part("kind")?, part("namespace").unwrap_or_default(), part("name")?);
+            Some(match gone {
+                Some(_) => Until::Gone(kind, namespace, name),
+                None => Until::Exists(kind, namespace, name),
+            })
         }
     }
 }
@@ -125,33 +133,40 @@ fn memory_limit(template: &Value) -> Option<u64> {
     bytes(template["containers"][0]["resources"]["limits"]["memory"].as_str()?)
 }
 
-/// Reads a quantity as whole bytes, or whole units; thousandths are rounded up.
+/// Reads a quantity as whole bytes, or whole units; parts of one are rounded up.
 pub fn bytes(quantity: &str) -> Option<u64> {
     let split = quantity.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(quantity.len());
     let (number, unit) = quantity.split_at(split);
-    let number: f64 = number.parse().ok()?;
-    let factor = match unit {
-        "" => 1.0,
-        "m" => 0.001,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "Ki" => 1024.0,
-        "Mi" => 1024.0 * 1024.0,
-        "Gi" => 1024.0 * 1024.0 * 1024.0,
-        "Ti" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+    let times = match unit {
+        "m" => return scaled(number, 1, 1000),
+        "" => 1,
+        "k" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "T" => 1_000_000_000_000,
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        "Ti" => 1 << 40,
         _ => return None,
     };
-    Some((number * factor).ceil() as u64)
+    scaled(number, times, 1)
 }
 
 /// Reads a quantity of processor time as thousandths of a core.
 pub fn millis(quantity: &str) -> Option<u64> {
     match quantity.strip_suffix('m') {
-        Some(millis) => millis.parse().ok(),
-        None => Some((quantity.parse::<f64>().ok()? * 1000.0).ceil() as u64),
+        Some(millis) => scaled(millis, 1, 1),
+        None => scaled(quantity, 1000, 1),
     }
+}
+
+/// A decimal number, multiplied and divided, rounded up.
+fn scaled(number: &str, times: u128, by: u128) -> Option<u64> {
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let digits: u128 = format!("{whole}{part}").parse().ok()?;
+    let by = by.checked_mul(10_u128.checked_pow(u32::try_from(part.len()).ok()?)?)?;
+    u64::try_from(digits.checked_mul(times)?.div_ceil(by)).ok()
 }
 
 #[cfg(test)]
@@ -162,7 +177,7 @@ mod tests {
     #[test]
     fn quantities() {
         assert_eq!(bytes("256Mi"), Some(268_435_456));
-        assert_eq!(bytes("1024m"), Some(2));
+        assert_eq!((bytes("1024m"), bytes("1.5Gi")), (Some(2), Some(1_610_612_736)));
         assert_eq!((millis("250m"), millis("1.5"), millis("2")), (Some(250), Some(1500), Some(2000)));
         assert_eq!(bytes("5Qi"), None);
     }
@@ -173,6 +188,8 @@ mod tests {
         assert_eq!(Until::read(&json!({"memoryLimit": "1Ki"})), Some(Until::MemoryLimit(1024)));
         let exists = json!({"exists": {"kind": "Secret", "namespace": "prod", "name": "s"}});
         assert_eq!(Until::read(&exists), Some(Until::Exists("Secret".into(), "prod".into(), "s".into())));
+        let gone = json!({"gone": {"kind": "VolumeAttachment", "name": "v"}});
+        assert_eq!(Until::read(&gone), Some(Until::Gone("VolumeAttachment".into(), String::new(), "v".into())));
         assert_eq!(Until::read(&json!("specChanged")), Some(Until::SpecChanged));
         assert_eq!(Until::read(&json!({"somethingElse": 1})), None);
     }

@@ -1,13 +1,16 @@
 //! Watches: the log of changes as a stream, with bookmarks, initial events and the 410 of what is too old.
 
 use super::RecordedCluster;
+use super::api::{Shape, partial};
 use super::kinds::Kind;
 use super::refusal::Refusal;
 use super::request::Query;
 use super::selector::Selector;
+use super::table::table;
 use super::world::{Change, World};
 use axum::body::{Body, Bytes};
 use futures_util::stream;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -27,6 +30,7 @@ pub struct Wanted {
     pub kind: &'static Kind,
     pub namespace: Option<String>,
     pub selector: Selector,
+    pub shape: Shape,
 }
 
 struct Watch {
@@ -67,7 +71,7 @@ pub fn open(cluster: Arc<RecordedCluster>, wanted: Wanted, query: &Query) -> Res
                 world
                     .list(wanted.kind, wanted.namespace.as_deref())
                     .filter(|(_, object)| wanted.selector.matches(object))
-                    .map(|(_, object)| line("ADDED", &shown(wanted.kind, object))),
+                    .map(|(_, object)| line("ADDED", &shaped(&wanted, shown(wanted.kind, object), cluster.now()))),
             );
             if initial && bookmarks {
                 waiting.push_back(bookmark(wanted.kind, world.version(), true));
@@ -130,12 +134,12 @@ impl Watch {
 
     /// Takes over what happened since the last time.
     fn collect(&mut self) {
-        let (wanted, seen) = (&self.wanted, self.seen);
+        let (wanted, seen, now) = (&self.wanted, self.seen, self.cluster.now());
         let (lines, newest, over) = self.cluster.with(|world| match world.changes_since(seen) {
             None => (vec![too_old(world, seen)], seen, true),
             Some(changes) => {
                 let of_kind = changes.filter(|change| change.touches(wanted.kind, wanted.namespace.as_deref()));
-                (of_kind.filter_map(|change| event(change, wanted)).collect(), world.version(), false)
+                (of_kind.filter_map(|change| event(change, wanted, now)).collect(), world.version(), false)
             }
         });
         self.waiting.extend(lines);
@@ -144,7 +148,7 @@ impl Watch {
 }
 
 /// What a change is to a watch: an object that comes to match was added, one that ceases to is deleted.
-fn event(change: &Change, wanted: &Wanted) -> Option<Bytes> {
+fn event(change: &Change, wanted: &Wanted, now: Timestamp) -> Option<Bytes> {
     let matching = |object: &&Arc<Value>| wanted.selector.matches(object);
     let before = change.before.as_ref().filter(matching);
     let after = change.after.as_ref().filter(matching);
@@ -156,7 +160,19 @@ fn event(change: &Change, wanted: &Wanted) -> Option<Bytes> {
     };
     let mut object = shown(wanted.kind, object);
     object["metadata"]["resourceVersion"] = change.version.to_string().into();
-    Some(line(what, &object))
+    Some(line(what, &shaped(wanted, object, now)))
+}
+
+/// An object in the form that the watch asked for.
+fn shaped(wanted: &Wanted, object: Value, now: Timestamp) -> Value {
+    match wanted.shape {
+        Shape::Whole => object,
+        Shape::Metadata => partial(&object),
+        Shape::Table => {
+            let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
+            table(wanted.kind, &[object], metadata, now)
+        }
+    }
 }
 
 /// An object as the group that was asked for shows it.

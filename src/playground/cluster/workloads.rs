@@ -203,9 +203,9 @@ pub fn deployment_status(
         ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.".to_owned())
     };
     let old = condition(deployment, "Progressing");
-    let stalled = old
-        .and_then(|old| time::age(&old["lastUpdateTime"], now))
-        .is_some_and(|age| age > deployment["spec"]["progressDeadlineSeconds"].as_u64().unwrap_or(600));
+    let late = old.and_then(|old| time::age(&old["lastUpdateTime"], now)).is_some_and(|age| age > deadline(deployment));
+    // Once it has timed out it stays so until it is complete.
+    let stalled = late || old.is_some_and(|old| old["reason"] == "ProgressDeadlineExceeded");
     let about_current = old.is_some_and(|old| text(&old["message"]).contains(&format!("\"{current}\"")));
     let progress = if complete || completed && about_current {
         ("True", "NewReplicaSetAvailable", format!("ReplicaSet \"{current}\" has successfully progressed."))
@@ -235,6 +235,11 @@ pub fn deployment_status(
         }
     }
     status
+}
+
+/// Returns how many seconds a rollout may make no progress.
+pub fn deadline(deployment: &Value) -> u64 {
+    deployment["spec"]["progressDeadlineSeconds"].as_u64().unwrap_or(600)
 }
 
 /// A condition that keeps its times as long as it says the same.

@@ -51,6 +51,7 @@ pub fn collect(world: &mut World, now: Timestamp) {
         }
     }
     collect_pods(world, now);
+    collect_attachments(world);
     collect_events(world, now);
 }
 
@@ -70,15 +71,27 @@ fn holds_foreground(object: &Value) -> bool {
     pods::is_deleting(object) && finalizers.is_some_and(|all| all.iter().any(|finalizer| finalizer == FOREGROUND))
 }
 
+/// Returns whether somebody has declared a node that is not ready to be out of service.
+fn out_of_service(node: &Value) -> bool {
+    let taints = node["spec"]["taints"].as_array();
+    let tainted = taints.is_some_and(|all| all.iter().any(|t| t["key"] == "node.kubernetes.io/out-of-service"));
+    tainted && !nodes::is_ready(node)
+}
+
+/// Volumes are taken off a node that is out of service, since nobody there can write to them.
+fn collect_attachments(world: &mut World) {
+    for attachment in world.all("VolumeAttachment") {
+        let node = world.find("Node", "", text(&attachment["spec"]["nodeName"]));
+        if let Some(key) = key_of(&attachment).filter(|_| node.is_none_or(|node| out_of_service(node))) {
+            world.remove(&key);
+        }
+    }
+}
+
 /// Pods of a node that is gone, or that somebody has declared out of service, are given up.
 fn collect_pods(world: &mut World, now: Timestamp) {
     for pod in world.all("Pod") {
         let Some(name) = pod["spec"]["nodeName"].as_str() else { continue };
-        let out_of_service = |node: &Value| {
-            let taints = node["spec"]["taints"].as_array();
-            let tainted = taints.is_some_and(|all| all.iter().any(|t| t["key"] == "node.kubernetes.io/out-of-service"));
-            tainted && !nodes::is_ready(node)
-        };
         let given_up = world.find("Node", "", name).is_none_or(|node| out_of_service(node));
         let daemon = workloads::controller(&pod).is_some_and(|owner| owner["kind"] == "DaemonSet");
         let held = pod["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());

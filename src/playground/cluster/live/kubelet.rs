@@ -65,7 +65,7 @@ impl Engine {
             if sickness.shows {
                 if crash_again(world, pod, now) {
                     let story = &self.stories[sickness.story];
-                    say_events(world, story, pod, now, |reason| reason == "Killing");
+                    say_events(world, story, pod, now, |reason| matches!(reason, "Unhealthy" | "Killing"));
                     return;
                 }
                 if self.due(&format!("repeat/{uid}"), REPEAT, now) {
@@ -101,8 +101,8 @@ impl Engine {
             return;
         }
         let uid = text(&pod["metadata"]["uid"]);
-        if let std::collections::btree_map::Entry::Vacant(e) = self.said.entry(format!("stopping/{uid}")) {
-            e.insert(now);
+        let Some(began) = self.stopping.get(uid).copied() else {
+            self.stopping.insert(uid.to_owned(), now);
             for status in pod["status"]["containerStatuses"].as_array().into_iter().flatten() {
                 if !status["state"]["running"].is_null() {
                     let name = text(&status["name"]);
@@ -111,12 +111,11 @@ impl Engine {
                 }
             }
             return;
-        }
-        let began = self.said.get(&format!("stopping/{uid}")).copied().unwrap_or(now);
+        };
         if now.duration_since(began).as_secs() < STOP.cast_signed() {
             return;
         }
-        self.said.remove(&format!("stopping/{uid}"));
+        self.stopping.remove(uid);
         let Some(key) = key_of(pod) else { return };
         let held = pod["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
         if !held {
@@ -242,9 +241,13 @@ fn show(world: &mut World, story: &Story, pod: &Value, node: &Value, now: Timest
     repeat_events(world, story, &new, now);
 }
 
-/// Says again what a failing pod's story says, once each; what tells of a run belongs to the run.
+/// Says again what a failing pod's story says, once each; what tells of a run belongs to the run, probes too.
 fn repeat_events(world: &mut World, story: &Story, pod: &Value, now: Timestamp) {
-    say_events(world, story, pod, now, |reason| !matches!(reason, "Started" | "Created" | "Pulled" | "Killing"));
+    say_events(world, story, pod, now, |reason| match reason {
+        "Started" | "Created" | "Pulled" | "Killing" => false,
+        "Unhealthy" => !story.crashes(),
+        _ => true,
+    });
 }
 
 fn say_events(world: &mut World, story: &Story, pod: &Value, now: Timestamp, which: impl Fn(&str) -> bool) {

@@ -52,7 +52,29 @@ pub fn settle(world: &mut World, start: Timestamp) {
             scheduler::tell(world, &pod, &why, since, start);
         }
     }
+    let told = world.all("Deployment");
     reports::statuses(world, start);
+    for deployment in told {
+        date_conditions(world, &deployment);
+    }
+}
+
+/// Gives a Deployment's conditions the times that were told, instead of the moment at which they were worked out.
+fn date_conditions(world: &mut World, told: &Value) {
+    let Some(mut deployment) = key_of(told).and_then(|key| world.get(&key)).map(|deployment| (**deployment).clone())
+    else {
+        return;
+    };
+    let deadline = Duration::from_secs(workloads::deadline(told));
+    for condition in deployment["status"]["conditions"].as_array_mut().into_iter().flatten() {
+        let old = nodes::condition(told, text(&condition["type"])).and_then(|old| time::read(&old["lastUpdateTime"]));
+        let Some(mut moment) = old else { continue };
+        if condition["reason"] == "ProgressDeadlineExceeded" {
+            moment = time::later(moment, deadline);
+        }
+        (condition["lastUpdateTime"], condition["lastTransitionTime"]) = (time::seconds(moment), time::seconds(moment));
+    }
+    put(world, deployment);
 }
 
 /// Metadata and defaults of any object.
@@ -162,9 +184,8 @@ fn deployment(
     };
     let available = time::read(&recorded["unavailableSince"]).unwrap_or(since);
     object["status"] = json!({"conditions": [
-        {"type": "Available", "status": if recorded["unavailableSince"].is_null() && recorded["until"].is_null() {
-            "True" } else { "False" }, "reason": "", "message": "", "lastUpdateTime": time::seconds(available),
-            "lastTransitionTime": time::seconds(available)},
+        {"type": "Available", "status": "Unknown", "reason": "", "message": "",
+            "lastUpdateTime": time::seconds(available), "lastTransitionTime": time::seconds(available)},
         {"type": "Progressing", "status": "True", "reason": reason, "message": message,
             "lastUpdateTime": time::seconds(since), "lastTransitionTime": time::seconds(since)},
     ]});
