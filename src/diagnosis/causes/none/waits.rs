@@ -133,7 +133,7 @@ fn node_ordered(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Wait> {
     let orders = |event: &&Event| {
         event.reason == "TriggeredScaleUp" || (event.reason == "Nominated" && event.component.contains("karpenter"))
     };
-    let first = pod.events_seen(facts.world).filter(orders).next()?;
+    let first = pod.events_seen(facts.world).find(orders)?;
     let last = pod.events_seen(facts.world).filter(orders).last()?;
     // Ordered again and again, or long ago: the node does not come, or does not help.
     let since = first.first.or(first.last)?;
