@@ -5,6 +5,7 @@
 //! selector and required node affinity, resources, host ports, the place of bound volumes.
 //! Rules between pods (affinity, spread) are not computed: they need every pod of the cluster.
 
+use crate::facts::load::{self, HostPort};
 use crate::facts::{Facts, PodView, World, node, quantity};
 use k8s_openapi::api::core::v1::{self as api, Node};
 use std::collections::BTreeMap;
@@ -74,9 +75,9 @@ pub fn compute<'w>(facts: &Facts<'w>, pod: PodView<'w>) -> Option<Fit<'w>> {
     }
     let spec = pod.spec()?;
     let tolerations = spec.tolerations.as_deref().unwrap_or_default();
-    let wanted = requests(spec);
-    let taken = taken_by_node(world, pod);
-    let ports = host_ports(spec);
+    let wanted = load::requests(spec);
+    let loads = world.loads();
+    let ports = load::host_ports(pod);
     let volumes = bound_volumes(world, pod);
     let nodes = world
         .nodes
@@ -91,8 +92,10 @@ pub fn compute<'w>(facts: &Facts<'w>, pod: PodView<'w>) -> Option<Fit<'w>> {
             if !labels.is_empty() {
                 misfits.push(Misfit::Labels(labels));
             }
-            misfits.extend(shortages(node, &wanted, taken.get(node::name(node))));
-            misfits.extend(taken_ports(world, node, &ports, pod));
+            misfits.extend(shortages(node, &wanted, loads.reserved.get(node::name(node))));
+            if let Some(taken) = loads.ports.get(node::name(node)) {
+                misfits.extend(taken_ports(taken, &ports));
+            }
             misfits.extend(volumes.iter().filter_map(|volume| unreachable(volume, node)));
             NodeFit { node, misfits }
         })
@@ -119,73 +122,6 @@ fn tolerates_cordon(tolerations: &[api::Toleration]) -> bool {
         ..api::Taint::default()
     };
     node::tolerated(&cordon, tolerations)
-}
-
-/// Returns what the scheduler reserves for a pod, by resource in base units: containers and sidecars together, or the
-/// greediest init container with the sidecars started before it, plus the runtime's overhead; and one pod slot.
-pub fn requests(spec: &api::PodSpec) -> BTreeMap<String, f64> {
-    let of = |container: &api::Container| -> BTreeMap<String, f64> {
-        let Some(resources) = &container.resources else { return BTreeMap::new() };
-        // A limit without a request is the request: the API fills it in, but templates and old objects may lack it.
-        let mut found: BTreeMap<String, f64> = BTreeMap::new();
-        for list in [&resources.limits, &resources.requests].into_iter().flatten() {
-            found.extend(list.iter().filter_map(|(name, q)| Some((name.clone(), quantity::value(q)?))));
-        }
-        found
-    };
-    let add = |to: &mut BTreeMap<String, f64>, what: &BTreeMap<String, f64>| {
-        for (name, amount) in what {
-            *to.entry(name.clone()).or_default() += amount;
-        }
-    };
-    let mut sum = BTreeMap::new();
-    for container in &spec.containers {
-        add(&mut sum, &of(container));
-    }
-    let (mut sidecars, mut peak) = (BTreeMap::new(), BTreeMap::<String, f64>::new());
-    for container in spec.init_containers.as_deref().unwrap_or_default() {
-        let mut with_sidecars = of(container);
-        if container.restart_policy.as_deref() == Some("Always") {
-            add(&mut sidecars, &with_sidecars);
-            continue;
-        }
-        add(&mut with_sidecars, &sidecars);
-        for (name, amount) in with_sidecars {
-            let most = peak.entry(name).or_default();
-            *most = most.max(amount);
-        }
-    }
-    add(&mut sum, &sidecars);
-    for (name, amount) in peak {
-        let total = sum.entry(name).or_default();
-        *total = total.max(amount);
-    }
-    // Resources of the pod as a whole (1.32 and later) replace the sum of its containers.
-    if let Some(of_pod) = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref()) {
-        sum.extend(of_pod.iter().filter_map(|(name, q)| Some((name.clone(), quantity::value(q)?))));
-    }
-    for (name, amount) in spec.overhead.iter().flatten() {
-        *sum.entry(name.clone()).or_default() += quantity::value(amount).unwrap_or(0.0);
-    }
-    sum.insert("pods".to_owned(), 1.0);
-    sum.retain(|_, amount| *amount > 0.0);
-    sum
-}
-
-/// One pass over the pods: what those on each node reserve. Pods that are leaving still hold theirs.
-fn taken_by_node<'w>(world: &'w World, besides: PodView<'_>) -> BTreeMap<&'w str, BTreeMap<String, f64>> {
-    let mut taken: BTreeMap<&str, BTreeMap<String, f64>> = BTreeMap::new();
-    for pod in world.pods.seen().map(PodView::new) {
-        let (Some(node), Some(spec)) = (pod.node_name(), pod.spec()) else { continue };
-        if matches!(pod.phase(), "Succeeded" | "Failed") || std::ptr::eq(pod.object, besides.object) {
-            continue;
-        }
-        let of_node = taken.entry(node).or_default();
-        for (name, amount) in requests(spec) {
-            *of_node.entry(name).or_default() += amount;
-        }
-    }
-    taken
 }
 
 fn shortages<'w>(
@@ -217,44 +153,12 @@ fn shortages<'w>(
         .collect()
 }
 
-/// Returns host address, protocol and port of each host port that the pod binds.
-pub fn host_ports(spec: &api::PodSpec) -> Vec<(String, String, i32)> {
-    let all = spec.containers.iter().chain(
-        spec.init_containers.iter().flatten().filter(|container| container.restart_policy.as_deref() == Some("Always")),
-    );
-    all.flat_map(|container| container.ports.iter().flatten())
-        .filter_map(|port| {
-            let number = port.host_port.filter(|port| *port > 0)?;
-            let ip = port.host_ip.clone().filter(|ip| !ip.is_empty() && ip != "0.0.0.0").unwrap_or_default();
-            Some((ip, port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()), number))
-        })
+fn taken_ports<'w>(taken: &[HostPort], ports: &[HostPort]) -> Vec<Misfit<'w>> {
+    taken
+        .iter()
+        .filter(|held| ports.iter().any(|wanted| wanted.clashes_with(held)))
+        .map(|held| Misfit::HostPort { port: held.port, holder: held.holder.clone() })
         .collect()
-}
-
-fn taken_ports<'w>(
-    world: &'w World,
-    node: &'w Node,
-    ports: &[(String, String, i32)],
-    besides: PodView<'_>,
-) -> Vec<Misfit<'w>> {
-    if ports.is_empty() {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    for other in world.pods_on(node::name(node)).map(PodView::new) {
-        if matches!(other.phase(), "Succeeded" | "Failed") || std::ptr::eq(other.object, besides.object) {
-            continue;
-        }
-        for (ip, protocol, port) in other.spec().map(host_ports).unwrap_or_default() {
-            let clash = ports.iter().any(|(my_ip, my_protocol, my_port)| {
-                *my_port == port && *my_protocol == protocol && (my_ip.is_empty() || ip.is_empty() || *my_ip == ip)
-            });
-            if clash {
-                found.push(Misfit::HostPort { port, holder: format!("{}/{}", other.namespace(), other.name()) });
-            }
-        }
-    }
-    found
 }
 
 /// Returns the labels that the selector and the required node affinity ask for and the node lacks; of several terms
@@ -462,25 +366,5 @@ spec: {nodeName: a, containers: [{name: app, image: x, resources: {requests: {cp
             "1 of 2 nodes: taint special=true:NoSchedule, 1Gi of memory short; 1: label disktype=ssd wanted, it has disktype=hdd, 300m of cpu short, 1Gi of memory short"
         );
         assert!(fit.words().zh.starts_with("2 个节点中 1 个：污点 special=true:NoSchedule，内存缺 1Gi"));
-    }
-
-    #[test]
-    fn sidecars_count_beside_the_app_and_init_containers_by_their_peak() {
-        let world = world(
-            r"
-apiVersion: v1
-kind: Pod
-metadata: {name: web, namespace: prod}
-spec:
-  overhead: {cpu: 100m}
-  initContainers:
-  - {name: mesh, image: x, restartPolicy: Always, resources: {requests: {cpu: 200m}}}
-  - {name: once, image: x, resources: {requests: {cpu: '1'}}}
-  containers: [{name: app, image: x, resources: {limits: {cpu: 500m}}}]
-",
-        );
-        let pod = PodView::new(world.pods.get("prod", "web").present().unwrap());
-        let cpu = requests(pod.spec().unwrap())["cpu"];
-        assert!((cpu - 1.3).abs() < 1e-9, "{cpu}");
     }
 }

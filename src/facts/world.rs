@@ -2,6 +2,7 @@
 
 use super::event::Event;
 use super::known::Known;
+use super::load::Loads;
 use super::log::ContainerLog;
 use super::objects::{Extent, Key, Objects};
 use k8s_openapi::api::{
@@ -19,6 +20,7 @@ use k8s_openapi::api::{
     storage::v1::{CSIDriver, CSINode, StorageClass, VolumeAttachment},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 /// A ConfigMap or Secret: that it exists, and its keys. Values never enter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -123,6 +125,7 @@ pub struct World {
     pub calm: BTreeMap<super::Workload, usize>,
     /// What could not be read.
     pub unread: BTreeSet<Unread>,
+    loads: OnceLock<Loads>,
     events: HashMap<(String, String, String), Vec<Event>>,
     events_read: Objects<()>,
     events_by_object: BTreeSet<(String, String, String)>,
@@ -298,6 +301,11 @@ impl World {
     /// Notes what could not be read.
     pub fn note_unread(&mut self, what: impl Into<String>, why: impl Into<String>) {
         self.unread.insert(Unread { what: what.into(), why: why.into() });
+    }
+
+    /// Returns what the pods reserve on each node; added up once, when first asked for, so after all pods are in.
+    pub fn loads(&self) -> &Loads {
+        self.loads.get_or_init(|| Loads::of(self))
     }
 
     /// Returns the pods that are bound to a node, as far as they were read.

@@ -88,7 +88,9 @@ pub fn read(text: &str) -> LogError<'_> {
     }
     // The kubelet's 401 comes back with the call's own object in brackets: `( pods/log NAME)`. The same words
     // without them are the caller's own login.
-    if has("asked for the client to provide credentials") && has("( pods/log") {
+    if (has("asked for the client to provide credentials") && has("( pods/log"))
+        || has("unable to upgrade connection: Unauthorized")
+    {
         return LogError::KubeletRefuses(Refusal::Unauthenticated);
     }
     if has("is forbidden: User") && has("pods/log") {
@@ -128,7 +130,9 @@ fn tls(text: &str, to_kubelet: bool) -> Option<Tls> {
 
 fn network(text: &str, to_kubelet: bool) -> Option<Network> {
     let has = |part: &str| text.contains(part);
-    if has("No agent available") || has("no agent available") {
+    // konnectivity, k3s and rke2's remote dialer, the SSH tunnels of old GKE
+    let tunnel = ["o agent available", "proxy error from", "No SSH tunnels", "ssh: rejected: connect failed"];
+    if tunnel.iter().any(|mark| has(mark)) {
         return Some(Network::NoTunnel);
     }
     if !to_kubelet {
@@ -140,7 +144,11 @@ fn network(text: &str, to_kubelet: bool) -> Option<Network> {
         Network::NoRoute
     } else if has("no such host") || has("server misbehaving") || has("lookup ") {
         Network::UnknownHost
-    } else if has("i/o timeout") || has("connection timed out") || has("deadline exceeded") || has("Client.Timeout") {
+    } else if has("i/o timeout")
+        || has("connection timed out")
+        // A kubelet that is reached and does not answer (its runtime hangs) ends in a deadline as well.
+        || ((has("deadline exceeded") || has("Client.Timeout")) && (has("dial tcp") || has("waiting for connection")))
+    {
         Network::Timeout
     } else if has("EOF") || has("connection reset by peer") || has("broken pipe") {
         Network::Cut

@@ -3,7 +3,7 @@
 use super::{Kind, picture};
 use crate::diagnosis::fit::{self, Misfit};
 use crate::diagnosis::{Cause, Finding, Fix, Page, Phase, Text, Words, kubectl};
-use crate::facts::{Evidence, Facts, node};
+use crate::facts::{Evidence, Facts, load, node};
 
 pub static CAUSE: Cause = Cause {
     id: "host-port-conflict",
@@ -32,8 +32,8 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     let picture = picture(facts)?;
     let mut finding = picture.finding(&CAUSE, Kind::HostPort)?;
     let pod = picture.pod;
-    let ports = pod.spec().map(fit::host_ports).unwrap_or_default();
-    let wanted = ports.iter().map(|(_, protocol, port)| format!("{port}/{protocol}")).collect::<Vec<_>>().join(", ");
+    let ports = load::host_ports(pod);
+    let wanted = ports.iter().map(|port| format!("{}/{}", port.port, port.protocol)).collect::<Vec<_>>().join(", ");
     let mut holders = Vec::new();
     if let Some(fit) = fit::compute(facts, pod) {
         for of_node in &fit.nodes {

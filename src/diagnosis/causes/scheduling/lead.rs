@@ -4,8 +4,8 @@ use super::picture::{Class, Kind, node_taint_kind, untolerated_keys};
 use super::pod_affinity_unsatisfied;
 use crate::diagnosis::fit;
 use crate::facts::{Facts, PodView, node};
-use k8s_openapi::api::core::v1::Node;
-use std::collections::BTreeMap;
+use k8s_openapi::api::core::v1::{Node, PodAffinityTerm};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Picks the sort of reason to tell.
 ///
@@ -58,15 +58,21 @@ fn nodes_without_sibling(facts: &Facts<'_>, pod: PodView<'_>) -> bool {
     if terms.is_empty() || terms.iter().any(|term| term.topology_key != "kubernetes.io/hostname") {
         return false;
     }
+    let siblings: BTreeSet<&str> = facts
+        .world
+        .pods
+        .seen_in(pod.namespace())
+        .map(PodView::new)
+        .filter(|other| {
+            let of = |term: &PodAffinityTerm| {
+                pod_affinity_unsatisfied::selector_matches(term.label_selector.as_ref(), *other)
+            };
+            terms.iter().any(of)
+        })
+        .filter_map(|other| other.node_name())
+        .collect();
     facts.world.nodes.seen().any(|node| {
-        let mut on_it = facts.world.pods_on(node::name(node)).map(PodView::new);
-        let sibling = on_it.any(|other| {
-            other.namespace() == pod.namespace()
-                && terms
-                    .iter()
-                    .any(|term| pod_affinity_unsatisfied::selector_matches(term.label_selector.as_ref(), other))
-        });
-        !sibling
+        !siblings.contains(node::name(node))
             && node_taint_kind(pod, node).is_none_or(|kind| kind.class() != Class::ByDesign)
             && pod.spec().is_some_and(|spec| fit::label_misses(node, spec).is_empty())
     })

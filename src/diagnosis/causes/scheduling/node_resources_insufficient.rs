@@ -4,7 +4,7 @@ use super::{Kind, Picture, picture};
 use crate::diagnosis::fit::{self, Fit, Misfit};
 use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, Words, kubectl};
 use crate::facts::reading::scheduler::{NodeReason, Reading};
-use crate::facts::{Facts, quantity};
+use crate::facts::{Facts, load, quantity};
 use std::collections::BTreeSet;
 
 pub static CAUSE: Cause = Cause {
@@ -40,7 +40,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         return no_nodes(finding, &picture);
     }
     let resources = short_resources(&picture);
-    let requests = picture.pod.spec().map(fit::requests).unwrap_or_default();
+    let requests = picture.pod.spec().map(load::requests).unwrap_or_default();
     let asked: Vec<String> = resources
         .iter()
         .filter(|resource| **resource != "pods")

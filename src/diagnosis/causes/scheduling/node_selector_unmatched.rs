@@ -73,8 +73,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     {
         finding = finding.fix(
             Fix::careful(Words::new(
-                "Or label the node, if it is meant for such pods: others with this selector will go there as well."
-                    .to_string(),
+                "Or label the node, if it is meant for such pods: others with this selector will go there as well.",
                 "或者给该节点打上标签（确认它适合这类 Pod；使用同一选择器的其他 Pod 也会调度过去）。",
             ))
             .command(format!("kubectl label node {} {}", kubectl::quoted(name), kubectl::quoted(wanted))),

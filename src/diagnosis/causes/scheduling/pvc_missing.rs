@@ -84,7 +84,8 @@ fn lost(facts: &Facts<'_>, pod: PodView<'_>) -> Option<(String, String)> {
     fit::claims(pod).find_map(|name| {
         let claim = facts.world.claims.get(pod.namespace(), &name).present()?;
         let volume = claim.spec.as_ref()?.volume_name.clone()?;
-        facts.world.volumes.get("", &volume).is_absent().then_some((name, volume))
+        let is_lost = claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Lost");
+        (is_lost || facts.world.volumes.get("", &volume).is_absent()).then_some((name, volume))
     })
 }
 
