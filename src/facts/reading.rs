@@ -2,6 +2,7 @@
 //!
 //! Wordings differ by version and runtime; each reading knows them all and names its source. Nothing here decides.
 
+pub mod admission;
 pub mod app_log;
 pub mod exit;
 pub mod image;
@@ -14,15 +15,9 @@ pub mod probe;
 pub mod progress;
 pub mod runtime;
 pub mod sandbox;
+pub mod scheduler;
 pub mod shell;
 pub mod text;
-pub mod admission;
-pub mod scheduler;
-pub mod log_error;
-pub mod app_log;
-pub mod exit;
-pub mod listening;
-pub mod probe;
 
 #[cfg(test)]
 mod samples;
