@@ -2,6 +2,7 @@
 //!
 //! Wordings differ by version and runtime; each reading knows them all and names its source. Nothing here decides.
 
+pub mod admission;
 pub mod app_log;
 pub mod exit;
 pub mod image;
@@ -14,6 +15,7 @@ pub mod probe;
 pub mod progress;
 pub mod runtime;
 pub mod sandbox;
+pub mod scheduler;
 pub mod shell;
 pub mod text;
 pub mod admission;

@@ -11,6 +11,8 @@ pub enum NoSpace {
     Disk,
     /// A limit on cgroups or a leak of them: a path under `/sys/fs/cgroup`, or a systemd slice.
     Cgroup,
+    /// A cgroup that takes no process: its cpuset is empty, or another limit of the cgroup itself.
+    CgroupTask,
     /// `fs.inotify.max_user_watches`.
     Inotify,
     /// A limit on namespaces (`user.max_*_namespaces`): `unshare`, `clone`.
@@ -31,18 +33,13 @@ pub fn no_space(text: &str) -> Option<NoSpace> {
     if !has_any(&lower, &["no space left on device", "there is not enough space on the disk", "disk is full"]) {
         return None;
     }
-    let cgroup = [
-        "/sys/fs/cgroup",
-        "unable to start unit",
-        "kubepods.slice",
-        "failed to write to cgroup",
-        "cpuset.cpus",
-        "cpuset.mems",
-    ];
+    let cgroup = ["/sys/fs/cgroup", "unable to start unit", "kubepods.slice"];
     Some(if has_any(&lower, &["inotify"]) {
         NoSpace::Inotify
     } else if has_any(&lower, &["keyring", "session key", "join_keyctl"]) {
         NoSpace::KeyRing
+    } else if has_any(&lower, &["cgroup.procs", "cpuset.cpus", "cpuset.mems", "failed to write to cgroup"]) {
+        NoSpace::CgroupTask
     } else if has_any(&lower, &cgroup) {
         NoSpace::Cgroup
     } else if has_any(

@@ -36,7 +36,9 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     let old = step::kernel(facts).is_none_or(|(major, _)| major < 4);
     let (certainty, evidence) = step::texts(facts).into_iter().find_map(|(text, evidence, _)| {
         match (kernel::no_space(text), kernel::no_memory(text)) {
-            (Some(NoSpace::Cgroup), _) => Some((Certainty::Confirmed, evidence)),
+            // systemd's word for it may mean its own limit of units.
+            (Some(NoSpace::Cgroup), _) if text.contains("mkdir") => Some((Certainty::Confirmed, evidence)),
+            (Some(NoSpace::Cgroup), _) => Some((Certainty::Likely, evidence)),
             // On newer kernels the same refusal is a want of memory in one piece.
             (_, Some(NoMemory::Cgroup)) if old && text.contains("mkdir") => Some((Certainty::Likely, evidence)),
             _ => None,

@@ -2,7 +2,7 @@
 
 use super::step;
 use crate::diagnosis::words::Words;
-use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, kubectl};
+use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, Verdict, kubectl};
 use crate::facts::reading::sandbox::{self, Cni, SandboxFailure};
 use crate::facts::{Event, Evidence, Facts, PodView, Stage, node};
 use jiff::SignedDuration;
@@ -114,8 +114,13 @@ fn finding(
         .because(evidence)
         .because(agent.iter().map(|(_, evidence)| evidence.clone()))
         .explains(&["sandbox-create-failed", "node-not-ready", "init-container-waiting"])
-        .says(en, zh)
-        .fix(Fix::safe(Words::new("See the plugin's pods on that node.", "查看该节点上插件的 Pod。")).command(
+        .says(en, zh);
+    // The network agent of a new node takes a minute or two.
+    if step::node_is_starting(facts) && matches!(cni, Cni::NotReady | Cni::AgentDown) {
+        finding = finding.calm(Verdict::Waiting);
+    }
+    finding =
+        finding.fix(Fix::safe(Words::new("See the plugin's pods on that node.", "查看该节点上插件的 Pod。")).command(
             format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={}", kubectl::quoted(node)),
         ));
     finding = match (cni, agent) {

@@ -79,7 +79,14 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             Fix::safe(Words::new("Read what it is doing or waiting for.", "查看它在做什么或等待什么。"))
                 .command(kubectl::logs(facts, name, false)),
         );
-    if running < NORMAL {
+    // What its log says it waits for will not come sooner for our patience.
+    let says_so = line.is_some_and(|line| {
+        let lower = line.text.to_ascii_lowercase();
+        ["waiting", "retry", "not ready", "refused", "can't resolve", "bad address", "unreachable"]
+            .iter()
+            .any(|word| lower.contains(word))
+    });
+    if running < if says_so { NORMAL / 2 } else { NORMAL } {
         finding = finding.calm(Verdict::Waiting);
     }
     finding.some()

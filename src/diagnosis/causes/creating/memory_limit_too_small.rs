@@ -59,7 +59,8 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         if small.is_none() && fills_memory_volume(at) {
             return None;
         }
-        return finding(facts, at, Certainty::Confirmed, vec![evidence.clone()]);
+        let certainty = if small.is_some() { Certainty::Confirmed } else { Certainty::Likely };
+        return finding(facts, at, certainty, vec![evidence.clone()]);
     }
     if let Some((container, _)) = small
         && let Some((_, evidence, _)) = texts.iter().find(|(text, ..)| fits(text))

@@ -158,8 +158,11 @@ pub fn missing_object(facts: &Facts<'_>, cause: &'static Cause, source: Source) 
                         .waiting()
                         .is_some_and(|w| matches!(w.reason, "ContainerCreating" | "CreateContainerConfigError"))
                 });
+            if !stuck {
+                return None;
+            }
             let absent = |r: &Reference| exists(facts, r.source, &r.name).is_absent();
-            let gone = references(pod).into_iter().find(|r| stuck && r.source == source && absent(r))?;
+            let gone = references(pod).into_iter().find(|r| r.source == source && absent(r))?;
             (gone.name.clone(), None, vec![Evidence::field(gone.place, gone.name, None)], Certainty::Likely)
         }
     };

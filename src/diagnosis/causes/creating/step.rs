@@ -147,6 +147,14 @@ pub fn kernel(facts: &Facts<'_>) -> Option<(u32, u32)> {
     Some((parts.next()?, parts.next()?))
 }
 
+/// Returns true where pod and node are so young that the node's own agents may still be starting.
+pub fn node_is_starting(facts: &Facts<'_>) -> bool {
+    let young = |age: SignedDuration| age < SignedDuration::from_mins(3);
+    let node = facts.node().present().and_then(|node| node.metadata.creation_timestamp.as_ref());
+    node.is_some_and(|created| young(facts.since(created.0)))
+        && facts.pod().is_some_and(|pod| young(pod.age(facts.now)))
+}
+
 /// Returns the pod's node by name, or a placeholder to fill in.
 pub fn node_name<'w>(facts: &Facts<'w>) -> &'w str {
     facts.pod().and_then(|pod| pod.node_name()).unwrap_or("NODE")

@@ -70,7 +70,8 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     }
     let late = facts.since(pod.scheduled_at()?) > NORMAL;
     let held_up = pod.stage() == Stage::Creating && pod.containers().all(|container| !container.is_running());
-    for claim in volumes::claims(facts).into_iter().filter(|_| late && held_up) {
+    let claims = if late && held_up { volumes::claims(facts) } else { Vec::new() };
+    for claim in claims {
         let Some(volume) = claim.bound_to else { continue };
         let Some(attachment) = volumes::attachments(facts, volume)
             .into_iter()

@@ -2,7 +2,7 @@
 
 use super::{step, volumes};
 use crate::diagnosis::words::Words;
-use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, kubectl};
+use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, Verdict, kubectl};
 use crate::facts::reading::mount::{MountError, MountFailure};
 use crate::facts::reading::progress;
 use crate::facts::reading::runtime::StartFailure;
@@ -157,6 +157,9 @@ fn of_event(facts: &Facts<'_>, error: &MountError<'_>, event: &Event) -> Option<
         .because(registered(facts, &error.failure))
         .explains(&["sandbox-create-failed", "init-container-waiting"])
         .says(en, zh);
+    // The node plugins of a new node register within a minute or two.
+    let registers = matches!(error.failure, MountFailure::DriverNotRegistered(_)) && step::node_is_starting(facts);
+    let finding = if registers { finding.calm(Verdict::Waiting) } else { finding };
     Some(fixes(facts, &error.failure, finding))
 }
 

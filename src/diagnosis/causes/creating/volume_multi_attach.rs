@@ -64,7 +64,10 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     let stuck = pod.stage() == Stage::Creating
         && facts.since(pod.scheduled_at()?) > NORMAL
         && pod.containers().all(|c| !c.is_running());
-    volumes::claims(facts).into_iter().filter(|claim| stuck && claim.one_node_only()).find_map(|claim| {
+    if !stuck {
+        return None;
+    }
+    volumes::claims(facts).into_iter().filter(volumes::Claim::one_node_only).find_map(|claim| {
         let volume = claim.bound_to?;
         let attachments = volumes::attachments(facts, volume);
         if attachments.iter().any(|a| a.spec.node_name == here) {

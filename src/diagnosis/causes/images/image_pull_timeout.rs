@@ -36,6 +36,8 @@ pub static CAUSE: Cause = Cause {
 
 /// A pull that goes on for longer than this is not normal, however large the image.
 const TOO_LONG: SignedDuration = SignedDuration::from_mins(10);
+/// From here on it is worth a word, though a large image may take as long.
+const LONG: SignedDuration = SignedDuration::from_mins(5);
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     if let Some(pull) = pull::find(facts, |failure| failure == PullFailure::Stalled) {
@@ -43,11 +45,12 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     }
     let (container, event, since) = pulling_since(facts)?;
     // Behind others it is the queue that takes the time.
-    if facts.since(since) < TOO_LONG || ahead(facts, since).is_some() {
+    if facts.since(since) < LONG || ahead(facts, since).is_some() {
         return None;
     }
     let (image, minutes) = (pull::plain(container.image()), facts.since(since).as_mins());
-    let finding = Finding::likely(&CAUSE).in_container(container).because([event.evidence()]).says(
+    let certainty = if facts.since(since) < TOO_LONG { Certainty::Possible } else { Certainty::Likely };
+    let finding = Finding::new(&CAUSE, certainty).in_container(container).because([event.evidence()]).says(
         format!(
             "Node `{}` has been pulling image `{image}` for {minutes} min and is not through.",
             pull::node_name(facts)

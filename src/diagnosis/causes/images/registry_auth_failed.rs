@@ -48,6 +48,8 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             // Docker Hub keeps no private images without a namespace: the near miss is image-not-found.
             Auth::DeniedOrMissing if library_image(&pull) && secrets.is_empty() => Certainty::Possible,
             Auth::DeniedOrMissing => Certainty::Likely,
+            // A bare 403 may also be the registry's own trouble, a mirror's rule or a border.
+            Auth::Denied if secrets.is_empty() => Certainty::Likely,
             Auth::Anonymous if hides_what_is_missing(pull.registry()) => Certainty::Likely,
             Auth::Anonymous | Auth::Refused | Auth::Denied => Certainty::Confirmed,
         }
@@ -75,7 +77,8 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             (format!("the pull secrets (`{listed}`) do not let it in"), format!("拉取凭据（`{listed}`）没有权限"))
         }
     };
-    let (or_en, or_zh) = if auth == Auth::DeniedOrMissing || certainty == Certainty::Likely {
+    let (or_en, or_zh) = if auth == Auth::DeniedOrMissing || (auth == Auth::Anonymous && certainty == Certainty::Likely)
+    {
         (
             " This registry answers the same where the repository does not exist, so check the name too.",
             "该仓库对不存在的镜像也会这样回答，请同时核对镜像名称。",
