@@ -75,6 +75,9 @@ async fn the_other_words_are_answered_too() {
     assert_says(&status.whispered(), &["prod", "Kubernetes v1.", "only read"]);
     let cause = alice.types("/podoctor causes cgroup-oom").await;
     assert_says(&cause.whispered(), &["cgroup-oom", "memory"]);
+    // A mention is answered where everybody sees it.
+    let mentioned = alice.types("@podoctor status").await;
+    assert_says(&mentioned.in_thread_of(&mentioned.to), &["Kubernetes v1."]);
     let unknown = alice.types("/podoctor causes cgroup-om").await;
     unknown.parent_says(&["cgroup-oom", "<@U0ALICE>"]);
 
