@@ -98,14 +98,16 @@ impl App {
         }
         let mut work = JoinSet::new();
         tokio::pin!(stop);
-        let outcome = tokio::select! {
-            () = &mut stop => Ok(()),
-            end = parts.join_next() => match end {
-                Some(Ok(end)) => end,
-                Some(Err(panic)) => Err(anyhow::anyhow!("a part of podoctor failed: {panic}")),
-                None => Ok(()),
-            },
-            () = answer_all(inbox, self.desk, self.metrics, &mut work) => Ok(()),
+        let ended = tokio::select! {
+            () = &mut stop => None,
+            end = parts.join_next() => end,
+            // Nothing comes in any more: the part that brought it ends too, and says why.
+            () = answer_all(inbox, self.desk, self.metrics, &mut work) => parts.join_next().await,
+        };
+        let outcome = match ended {
+            None => Ok(()),
+            Some(Ok(end)) => end,
+            Some(Err(panic)) => Err(anyhow::anyhow!("a part of podoctor failed: {panic}")),
         };
         if timeout(LAST_WORDS, work.join_all()).await.is_err() {
             tracing::warn!("some questions were cut off by the end");

@@ -18,8 +18,6 @@ pub mod sandbox;
 pub mod scheduler;
 pub mod shell;
 pub mod text;
-pub mod admission;
-pub mod scheduler;
 
 #[cfg(test)]
 mod samples;

@@ -30,8 +30,10 @@ pub struct Desk<F> {
 enum Said {
     /// By everybody, with its thread.
     Openly(Reply),
-    /// By the asker alone.
+    /// By the asker alone; in a thread, by those who read it.
     Quietly(Message),
+    /// By the asker alone, wherever.
+    Refused(Message),
 }
 
 impl<F: Front> Desk<F> {
@@ -74,7 +76,7 @@ impl<F: Front> Desk<F> {
         language: Language,
     ) -> Said {
         if let Err(refusal) = self.may_ask(request, incoming).await {
-            return Said::Quietly(guidance::refused(&refusal, language));
+            return Said::Refused(guidance::refused(&refusal, language));
         }
         let asker = name_asker.then_some(incoming.person.id.as_str());
         match request {
@@ -120,7 +122,7 @@ impl<F: Front> Desk<F> {
 
     async fn say_to_command(&self, incoming: &Incoming, said: Said, language: Language) -> Result<(), FrontError> {
         match said {
-            Said::Quietly(message) => self.whisper(incoming, &message).await,
+            Said::Quietly(message) | Said::Refused(message) => self.whisper(incoming, &message).await,
             Said::Openly(reply) => match self.front.post(&incoming.place, &reply.parent).await {
                 Ok(posted) => self.thread(&posted.channel, &posted.id, &reply.thread).await,
                 Err(FrontError::NotMember { .. } | FrontError::Closed { .. }) if incoming.return_path.is_some() => {
@@ -134,23 +136,22 @@ impl<F: Front> Desk<F> {
     async fn say_in_thread(&self, incoming: &Incoming, message: &str, said: Said) -> Result<(), FrontError> {
         let channel = incoming.place.channel.clone();
         let thread = incoming.place.thread.clone().unwrap_or_else(|| message.to_owned());
-        match said {
-            Said::Quietly(message) => {
-                // Help and the like are for everybody in a thread that asked for them, but a refusal is private.
+        let reply = match said {
+            Said::Openly(reply) => reply,
+            Said::Quietly(message) => Reply { parent: message, thread: Vec::new() },
+            Said::Refused(message) => {
                 let place = Place { channel, thread: Some(thread) };
-                self.front.whisper(&place, &incoming.person, &message).await
+                return self.front.whisper(&place, &incoming.person, &message).await;
             }
-            Said::Openly(reply) => {
-                let place = Place { channel: channel.clone(), thread: Some(thread.clone()) };
-                match self.front.post(&place, &reply.parent).await {
-                    Ok(_) => self.thread(&channel, &thread, &reply.thread).await,
-                    Err(FrontError::NotMember { .. } | FrontError::Closed { .. }) if incoming.return_path.is_some() => {
-                        let language = language(&self.settings.get(), &channel);
-                        self.whisper(incoming, &whole(&reply, language)).await
-                    }
-                    Err(error) => Err(error),
-                }
+        };
+        let place = Place { channel: channel.clone(), thread: Some(thread.clone()) };
+        match self.front.post(&place, &reply.parent).await {
+            Ok(_) => self.thread(&channel, &thread, &reply.thread).await,
+            Err(FrontError::NotMember { .. } | FrontError::Closed { .. }) if incoming.return_path.is_some() => {
+                let language = language(&self.settings.get(), &channel);
+                self.whisper(incoming, &whole(&reply, language)).await
             }
+            Err(error) => Err(error),
         }
     }
 

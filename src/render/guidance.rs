@@ -114,14 +114,15 @@ pub fn refused(refusal: &Refusal, language: Language) -> Message {
 
 /// Returns the hint for a conversation that the bot is no member of.
 pub fn invite(language: Language) -> Part {
-    Part::Small(vec![
+    // No small print, which keeps an @ from ringing anybody by a blank of no width: this is to be copied.
+    Part::Lines(vec![vec![
         plain(pick(
             language,
             "I am no member of this conversation, so I cannot keep a thread here. To change that: ",
             "我不是此会话的成员，无法在这里保留话题。解决方法：",
         )),
         Span::Code("/invite @podoctor".to_owned()),
-    ])
+    ]])
 }
 
 fn how_to_ask(language: Language) -> Message {

@@ -1,10 +1,16 @@
 //! Conversations with the real binary, `podoctor serve`: a Slack-compatible workspace on one side, a real Kubernetes API
 //! server on the other, and what people type in between.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+
 mod asking;
 mod bot;
 mod chat;
 mod data;
+mod delivery;
+mod http;
 mod mistakes;
 mod proxy;
+mod rights;
+mod secrets;
 mod starting;

@@ -1,8 +1,9 @@
 //! Questions and their answers: a command, a mention in any wording and place, the shortcut, and the other words.
 
-use super::chat::{Chat, assert_says, ts, words};
+use super::bot::Setup;
+use super::chat::{Chat, assert_says, ts, words, workspace};
 use super::data::{MANAGE, OOM, granted};
-use podoctor::playground::slack::ids;
+use podoctor::playground::slack::{Config, ids};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -75,6 +76,9 @@ async fn the_other_words_are_answered_too() {
     assert_says(&status.whispered(), &["prod", "Kubernetes v1.", "only read"]);
     let cause = alice.types("/podoctor causes cgroup-oom").await;
     assert_says(&cause.whispered(), &["cgroup-oom", "memory"]);
+    // A mention is answered where everybody sees it.
+    let mentioned = alice.types("@podoctor status").await;
+    assert_says(&mentioned.in_thread_of(&mentioned.to), &["Kubernetes v1."]);
     let unknown = alice.types("/podoctor causes cgroup-om").await;
     unknown.parent_says(&["cgroup-oom", "<@U0ALICE>"]);
 
@@ -86,4 +90,82 @@ async fn the_other_words_are_answered_too() {
     namespace.parent_says(&["manage", "256Mi", "<@U0ALICE>"]);
     let workload = alice.in_channel(ids::SHARED).types(&format!("/podoctor prod:{}/deploy/manage", ns.name)).await;
     workload.parent_says(&["256Mi", "<@U0ALICE>"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_direct_message_needs_no_mention() {
+    let (ns, kubeconfig, _) = granted("prod").await;
+    ns.apply(OOM).await;
+    let chat = Chat::with(&[("prod", &kubeconfig)]).await;
+    assert_eq!(chat.slack.direct(ids::ALICE), "D0ALICE");
+    let answer = chat.alice().in_channel("D0ALICE").types(&format!("why is {}/manage down", ns.name)).await;
+    assert_says(&answer.in_thread_of(&answer.to), &[MANAGE, "256Mi", "OOMKilled", "kubectl"]);
+    chat.alice().in_channel("D0ALICE").types(&format!("/podoctor {}/manage", ns.name)).await.parent_says(&[MANAGE]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_channel_is_answered_in_its_language() {
+    let (ns, kubeconfig, _) = granted("prod").await;
+    ns.apply(OOM).await;
+    let slack = workspace(Config::default()).await;
+    let mut setup = Setup::of(&slack, &[("prod", &kubeconfig)]);
+    setup.yaml += "channels: {C0TEAMA: {language: zh-CN}}\n";
+    let chat = Chat::of(slack, &setup).await;
+    let question = format!("/podoctor {}/manage", ns.name);
+    let here = chat.alice().in_channel(ids::TEAM_A).types(&question).await;
+    here.parent_says(&[MANAGE, "256Mi", "集群 prod", "提问者"]).thread_says(&[
+        "判断依据",
+        "如何修复",
+        "OOMKilled",
+        "kubectl",
+    ]);
+    chat.alice().types(&question).await.thread_says(&["Why we think so", "How to fix it"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_is_not_on_the_list_is_refused_in_private_with_who_is() {
+    let (ns, kubeconfig, user) = granted("prod").await;
+    ns.apply(OOM).await;
+    let slack = workspace(Config::default()).await;
+    let mut setup = Setup::of(&slack, &[("prod", &kubeconfig)]);
+    setup.yaml += "access: {ask: [{groups: [S0ONCALL], namespaces: ['prod-*']}]}\n";
+    let chat = Chat::of(slack, &setup).await;
+    let question = format!("{}/manage", ns.name);
+    chat.alice().types(&format!("/podoctor {question}")).await.parent_says(&["256Mi"]);
+    chat.alice().in_channel(ids::TEAM_A).types(&format!("@podoctor {question}")).await;
+
+    let mark = ns.plane.mark().await;
+    let refused = [
+        chat.bob().types(&format!("/podoctor {question}")).await,
+        chat.bob().types(&format!("@podoctor {question}")).await,
+        chat.alice().types("/podoctor kube-system/etcd").await,
+        chat.alice().types("/podoctor").await,
+    ];
+    for refused in refused {
+        assert_says(&refused.whispered(), &["You may not ask about this here", "S0ONCALL"]);
+        assert_eq!(refused.messages.len(), 1, "{}", refused.all());
+        assert!(!refused.all().contains("256Mi"), "{}", refused.all());
+    }
+    assert_eq!(ns.plane.requests_since(mark, &user).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn many_ask_at_once_and_each_is_answered_once() {
+    let (ns, kubeconfig, _) = granted("prod").await;
+    ns.apply(OOM).await;
+    let chat = Chat::with(&[("prod", &kubeconfig)]).await;
+    let people = [ids::ALICE, ids::BOB, ids::GUEST];
+    let places = [ids::CHANNEL, ids::TEAM_A, ids::SHARED];
+    let mut asked = Vec::new();
+    for (person, place) in people.iter().flat_map(|person| places.map(|place| (*person, place))) {
+        let person = chat.person(person).in_channel(place);
+        asked.push((place, person.says(&format!("@podoctor {}/manage?", ns.name), None)));
+    }
+    chat.handled(asked.len()).await;
+    for (place, question) in asked {
+        let replies = chat.replies(place, &question);
+        assert_eq!(replies.iter().filter(|reply| words(reply).contains("How to fix it")).count(), 1, "{replies:#?}");
+        assert!(words(&replies[0]).contains("256Mi"), "{replies:#?}");
+    }
+    assert!(chat.slack.deliveries().iter().all(|d| d.attempt == 0), "each is acknowledged at once");
 }

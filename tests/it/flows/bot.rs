@@ -55,7 +55,8 @@ impl Setup {
         setup
     }
 
-    fn write(&self) -> (TempDir, Vec<String>) {
+    /// Writes the settings file, and returns the words for `env` that start the bot with it.
+    pub fn write(&self) -> (TempDir, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("podoctor.yaml");
         std::fs::write(&file, &self.yaml).unwrap();

@@ -89,7 +89,7 @@ async fn a_mention_without_a_target_is_answered_too() {
     let chat = Chat::with(&[("prod", &kubeconfig)]).await;
     let alice = chat.alice();
     let bare = alice.types("@podoctor").await;
-    assert_says(&bare.all(), &["/podoctor prod/manage-5bd..."]);
+    assert_says(&bare.in_thread_of(&bare.to), &["/podoctor prod/manage-5bd..."]);
     let chatter = alice.types("@podoctor you are not much of a help today").await;
     assert_says(&chatter.in_thread_of(&chatter.to), &["I see no target in that", "prod/manage-5bd..."]);
 }

@@ -1,9 +1,12 @@
-//! Wrong settings and tokens: it refuses to start, with exit code 2, and says what to change.
+//! Starting and stopping: wrong settings and tokens are refused with exit code 2 and what to change; a stop loses nothing.
 
 use super::bot::{Bot, PATIENCE, Setup};
-use super::chat::{assert_says, workspace};
-use super::data::kubeconfig_at;
-use podoctor::playground::slack::{Config, Failure};
+use super::chat::{assert_says, words, workspace};
+use super::data::{MANAGE, OOM, granted, kubeconfig_at};
+use super::proxy::Proxy;
+use podoctor::playground::slack::{Config, DisconnectReason, Failure, ids};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 /// Returns a setup that would start, for a workspace that runs.
 async fn sound(slack: &podoctor::playground::slack::Workspace) -> (Setup, tempfile::NamedTempFile) {
@@ -81,7 +84,6 @@ async fn a_token_from_a_file_is_as_good() {
 async fn it_is_ready_once_a_socket_has_said_hello() {
     let slack = workspace(Config::default()).await;
     slack.fail("apps.connections.open", Failure::Status(503), 2);
-    slack.mute_hellos(0);
     let (setup, _kubeconfig) = sound(&slack).await;
     let bot = Bot::start(&setup).await;
     let (status, body) = bot.page("/readyz").await;
@@ -91,7 +93,66 @@ async fn it_is_ready_once_a_socket_has_said_hello() {
         if bot.page("/readyz").await.0 == 200 {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("never ready:\n{}", bot.log());
+}
+
+/// A bot that is waited for; killed when the test fails before.
+struct Running(Child);
+
+impl Running {
+    fn start(setup: &Setup) -> (Running, tempfile::TempDir) {
+        let (folder, words) = setup.write();
+        let log = std::fs::File::create(folder.path().join("stderr")).unwrap();
+        (Running(Command::new("env").args(words).stderr(log).spawn().unwrap()), folder)
+    }
+
+    /// Waits for its end and returns its exit code.
+    async fn ended(&mut self) -> Option<i32> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(started.elapsed() < PATIENCE, "it goes on running");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_being_answered_at_a_stop_is_answered() {
+    let (ns, _, _) = granted("prod").await;
+    ns.apply(OOM).await;
+    let proxy = Proxy::start(&ns, Duration::from_millis(500)).await;
+    let kubeconfig = kubeconfig_at(&proxy.url);
+    let slack = workspace(Config::default()).await;
+    let (mut bot, _folder) = Running::start(&Setup::of(&slack, &[("prod", kubeconfig.path())]));
+    assert!(slack.wait_for_sockets(1, PATIENCE).await);
+    slack.command(ids::ALICE, ids::CHANNEL, &format!("/podoctor {}/manage", ns.name)).await.unwrap();
+    let kill = Command::new("kill").args(["-TERM", &bot.0.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(bot.ended().await, Some(0));
+    let said: String = slack.messages(ids::CHANNEL).iter().map(words).collect();
+    assert_says(&said, &[MANAGE, "256Mi", "How to fix it"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn socket_mode_switched_off_ends_it_with_slacks_own_code() {
+    let slack = workspace(Config::default()).await;
+    let (setup, _kubeconfig) = sound(&slack).await;
+    let (mut bot, folder) = Running::start(&setup);
+    assert!(slack.wait_for_sockets(2, PATIENCE).await);
+    slack.disconnect(DisconnectReason::LinkDisabled);
+    assert_eq!(bot.ended().await, Some(2));
+    let log = std::fs::read_to_string(folder.path().join("stderr")).unwrap();
+    assert_says(&log, &["link_disabled"]);
 }
