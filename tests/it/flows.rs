@@ -11,6 +11,7 @@ mod delivery;
 mod http;
 mod mistakes;
 mod proxy;
+mod reloading;
 mod rights;
 mod secrets;
 mod starting;

@@ -82,7 +82,7 @@ pub struct Bot {
     log: PathBuf,
     /// Where it listens, such as `127.0.0.1:34567`.
     pub address: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Bot {
@@ -91,7 +91,7 @@ impl Bot {
         let (folder, words) = setup.write();
         let log = folder.path().join("stderr");
         let process = Process::start(Path::new("env"), &words, &log, None).unwrap();
-        let mut bot = Bot { process: Mutex::new(process), log, address: String::new(), _folder: folder };
+        let mut bot = Bot { process: Mutex::new(process), log, address: String::new(), folder };
         bot.address = bot
             .until("podoctor is up", |bot| {
                 let lines = bot.lines();
@@ -115,6 +115,11 @@ impl Bot {
             assert!(started.elapsed() < PATIENCE, "waited in vain until {what}; the bot's log:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Changes its settings file under its hands.
+    pub fn rewrite_settings(&self, yaml: &str) {
+        std::fs::write(self.folder.path().join("podoctor.yaml"), yaml).unwrap();
     }
 
     /// Returns everything it printed.
