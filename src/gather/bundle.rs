@@ -163,6 +163,7 @@ status:
 "#;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a bundle is read from real files")]
     fn a_bundle_is_read_back_to_the_same_diagnosis_without_its_secrets() {
         let world = world(YAML);
         let at = "2026-01-01T10:00:00Z";

@@ -157,7 +157,10 @@ impl Line {
                             Ok(End::Final(code)) => return Err(Ended { code }),
                             Ok(End::Unheard | End::Gone) | Err(_) => {}
                         },
-                        () = self.out.closed() => return Ok(all_closed(connections).await),
+                        () = self.out.closed() => {
+                            all_closed(connections).await;
+                            return Ok(());
+                        }
                     }
                 }
             };
@@ -176,7 +179,10 @@ impl Line {
                     () = announced.cancelled() => break,
                     Some(ended) = connections.join_next() => match ended {
                         Ok((_, End::Final(code))) => return Err(Ended { code }),
-                        Ok((_, End::Unheard)) => return Ok(all_closed(connections).await),
+                        Ok((_, End::Unheard)) => {
+                            all_closed(connections).await;
+                            return Ok(());
+                        }
                         // The end of an older one is as it should be.
                         Ok((which, End::Gone)) if which < generation => {}
                         Ok((_, End::Gone)) | Err(_) => break,
