@@ -9,6 +9,23 @@ use serde::Serialize;
 /// The version of this format; changes only where a reader would break.
 pub const SCHEMA: &str = "podoctor/v1";
 
+/// What `diagnose -o json` prints.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum Printed {
+    /// For a pod or a workload.
+    One(Box<Report>),
+    /// For a namespace or a cluster: what is wrong, worst first; empty = nothing.
+    Many(Vec<Report>),
+}
+
+/// Returns the JSON schema of what `diagnose -o json` prints.
+pub fn schema() -> serde_json::Value {
+    let generator = schemars::generate::SchemaSettings::draft2020_12().for_serialize().into_generator();
+    generator.into_root_schema_for::<Printed>().to_value()
+}
+
 /// A diagnosis.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Report {
