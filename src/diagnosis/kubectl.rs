@@ -42,8 +42,14 @@ pub fn delete_pod(facts: &Facts<'_>) -> String {
     namespaced(pod.namespace(), &format!("delete pod {}", quoted(pod.name())))
 }
 
-/// Returns the command that opens the owning workload in an editor.
+/// Returns the command that opens the owning workload in an editor. A bare pod can hardly be changed in place: it is
+/// written to a file, to be edited and put in the old one's stead.
 pub fn edit(workload: &Workload) -> String {
+    if workload.kind == "Pod" {
+        let get = format!("get pod {} -o yaml > pod.yaml", quoted(&workload.name));
+        let put = namespaced(&workload.namespace, "replace --force -f pod.yaml");
+        return format!("{}; ${{EDITOR:-vi}} pod.yaml && {put}", namespaced(&workload.namespace, &get));
+    }
     namespaced(&workload.namespace, &format!("edit {}", quoted(&workload.reference())))
 }
 

@@ -149,6 +149,15 @@ pub fn read(text: &str) -> Reading<'_> {
             return Reading::Nodes { total: None, reasons };
         }
     }
+    // Before 1.4: a line a node.
+    let lines: Vec<_> =
+        text.lines().filter_map(|line| line.split_once("fit failure on node (")?.1.split_once("): ")).collect();
+    if !lines.is_empty() {
+        return Reading::Nodes {
+            total: None,
+            reasons: lines.into_iter().map(|(_, reason)| (1, old_reason(reason))).collect(),
+        };
+    }
     Reading::Pod(pod_reason(strip_end(text)))
 }
 
@@ -353,7 +362,15 @@ fn ancient_body(text: &str) -> Option<&str> {
 
 fn ancient(item: &str) -> Option<(u32, NodeReason<'_>)> {
     let (name, count) = strip_end(item.trim()).trim_end_matches(')').rsplit_once(" (")?;
-    let reason = match name.trim() {
+    Some((count.trim().parse().ok()?, old_reason(name)))
+}
+
+/// The names of the checks before 1.10.
+fn old_reason(name: &str) -> NodeReason<'_> {
+    match strip_end(name.trim()) {
+        "Insufficient CPU" | "PodExceedsFreeCPU" => NodeReason::Insufficient("cpu"),
+        "Insufficient Memory" | "PodExceedsFreeMemory" => NodeReason::Insufficient("memory"),
+        "PodExceedsMaxPodNumber" => NodeReason::Insufficient("pods"),
         "PodToleratesNodeTaints" => NodeReason::Taint(None),
         "MatchNodeSelector" | "NodeSelectorMismatching" => NodeReason::Selector,
         "HostName" => NodeReason::NodeName,
@@ -371,8 +388,7 @@ fn ancient(item: &str) -> Option<(u32, NodeReason<'_>)> {
         "NodeOutOfDisk" => NodeReason::Condition(NodeCondition::OutOfDisk),
         "NodeNetworkUnavailable" => NodeReason::Condition(NodeCondition::NetworkUnavailable),
         name => name.strip_prefix("Insufficient ").map_or(NodeReason::Other(name), NodeReason::Insufficient),
-    };
-    Some((count.trim().parse().ok()?, reason))
+    }
 }
 
 /// Returns `x` of `… MARK"x" …`.
@@ -434,6 +450,12 @@ mod tests {
                 (3, NodeReason::Insufficient("memory")),
             ]
         );
+    }
+
+    #[test]
+    fn the_oldest_form_has_a_line_a_node() {
+        let text = "pod (web) failed to fit in any node\nfit failure on node (n1): Insufficient CPU\nfit failure on node (n2): MatchNodeSelector\n";
+        assert_eq!(nodes(text).1, [(1, NodeReason::Insufficient("cpu")), (1, NodeReason::Selector)]);
     }
 
     #[test]

@@ -38,13 +38,14 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         return None;
     }
     let name = pod.node_name().unwrap_or("?");
-    let stated: Vec<&str> = node
+    let mut stated: Vec<&str> = node
         .present()
         .and_then(|node| node.status.as_ref()?.addresses.as_deref())
         .unwrap_or_default()
         .iter()
         .map(|address| address.address.as_str())
         .collect();
+    stated.dedup();
     let dialled = address.and_then(|address| address.rsplit_once(':')).map(|(host, _)| host.trim_matches(['[', ']']));
     let stale = dialled.filter(|dialled| !stated.is_empty() && !stated.contains(dialled));
     let (why, why_zh) = words(problem);
@@ -75,6 +76,10 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         .command(format!("kubectl get pods -A -o wide --field-selector spec.nodeName={}", kubectl::quoted(name))),
     );
     finding = match problem {
+        _ if stale.is_some() => finding.fix(Fix::careful(Words::new(
+            format!("Let the control plane resolve node {name} to its present address (DNS, /etc/hosts), or use --kubelet-preferred-address-types=InternalIP."),
+            format!("让控制面把节点 {name} 解析到当前地址（DNS、/etc/hosts），或使用 --kubelet-preferred-address-types=InternalIP。"),
+        ))),
         Network::NoTunnel => finding.fix(
             Fix::safe(Words::new("See whether the tunnel's agents run.", "查看隧道代理是否运行。"))
                 .command("kubectl -n kube-system get pods -o wide | grep -i konnectivity"),

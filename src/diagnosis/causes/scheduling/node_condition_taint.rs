@@ -64,7 +64,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     let on = if nodes.is_empty() { String::new() } else { format!(": {}", few(&nodes)) };
     let on_zh = if nodes.is_empty() { String::new() } else { format!("（{}）", few(&nodes)) };
     finding = finding.says(
-        format!("No node takes pod {}: {share_en} out of service ({list}){on}.", pod.name()),
+        format!("No node takes pod {}: out of service ({list}) on {share_en}{on}.", pod.name()),
         format!("没有节点可以容纳 Pod {}：{share_zh}状况异常（{list}）{on_zh}。", pod.name()),
     );
     finding = match nodes.first() {
@@ -165,7 +165,7 @@ status: {{conditions: [{{type: Ready, status: 'False', reason: KubeletNotReady, 
         let diagnosis = diagnose_pod(&pending("2025-01-01T00:00:00Z"), "prod/web", "2026-01-01T00:01:00Z");
         let answer = diagnosis.answer().unwrap();
         assert_eq!((answer.cause.id, answer.certainty), ("node-condition-taint", Certainty::Confirmed));
-        assert!(answer.summary.en.contains("(not-ready): a"));
+        assert!(answer.summary.en.contains("(not-ready) on 1 of 1 node: a"));
         assert!(answer.evidence.iter().any(|evidence| evidence.quote.contains("PLEG is not healthy")));
     }
 

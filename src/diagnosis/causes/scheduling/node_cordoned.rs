@@ -37,7 +37,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     let (share_en, share_zh) = picture.share(Kind::Cordoned);
     let on = if cordoned.is_empty() { String::new() } else { format!(" ({})", few(&cordoned)) };
     finding = finding.says(
-        format!("No node takes pod {}: {share_en} cordoned{on}.", picture.pod.name()),
+        format!("No node takes pod {}: cordoned are {share_en}{on}.", picture.pod.name()),
         format!("没有节点可以容纳 Pod {}：{share_zh}被 cordon{on}。", picture.pod.name()),
     );
     match cordoned.first() {

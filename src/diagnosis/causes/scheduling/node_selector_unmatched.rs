@@ -39,7 +39,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     finding = finding.because(wanted.iter().map(|(path, text)| Evidence::field(path, text, None)));
     let (share_en, share_zh) = picture.share(Kind::Selector);
     let asks = wanted.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(", ");
-    let mut en = format!("No node has the labels that pod {} asks for ({asks}): {share_en} do not match", pod.name());
+    let mut en = format!("No node has the labels that pod {} asks for ({asks}), looked for on {share_en}", pod.name());
     let mut zh = format!("没有节点带有 Pod {} 要求的标签（{asks}）：{share_zh}不匹配", pod.name());
     let nearest = nearest(facts, pod);
     if let Some((name, misses)) = &nearest {

@@ -103,7 +103,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             let by = if rule.is_empty() { String::new() } else { format!(" ({rule})") };
             finding.says(
                 format!(
-                    "Pod {}'s own anti-affinity{by} leaves no node: {share_en} already hold such a pod{there}.",
+                    "Pod {}'s own anti-affinity{by} leaves no node: such a pod is already on {share_en}{there}.",
                     pod.name()
                 ),
                 format!("Pod {} 自身的反亲和性{by}排除了所有节点：{share_zh}已有同类 Pod{there_zh}。", pod.name()),

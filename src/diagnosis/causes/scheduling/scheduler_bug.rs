@@ -25,10 +25,7 @@ pub static CAUSE: Cause = Cause {
             en: "Restart kube-scheduler, which reads everything anew; upgrade it if it happens again; look at its flags and feature gates.",
             zh: "重启 kube-scheduler 使其重新读取所有对象；如果再次发生则升级版本；检查其启动参数与特性开关。",
         },
-        sources: &[
-            "https://github.com/kubernetes/kubernetes/issues/96083",
-            "https://github.com/kubernetes/kubernetes/issues/110175",
-        ],
+        sources: &["https://github.com/kubernetes/kubernetes/issues/96083"],
     },
     check,
 };

@@ -72,7 +72,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         if counts.is_empty() { String::new() } else { format!("（当前分布：{}）", counts.join("；")) };
     finding = if missing {
         finding.says(
-            format!("Pod {} must be spread over {keys}, and {share_en} do not carry that label.", pod.name()),
+            format!("Pod {} must be spread over {keys}, and that label is missing on {share_en}.", pod.name()),
             format!("Pod {} 要求按 {keys} 分布，但{share_zh}没有该标签。", pod.name()),
         )
     } else {

@@ -54,7 +54,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     let there = if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) };
     finding
         .says(
-            format!("No node can attach the volume of pod {}: {share_en} at the limit of attached volumes{there}.", pod.name()),
+            format!("No node can attach the volume of pod {}: the limit of attached volumes is reached on {share_en}{there}.", pod.name()),
             format!("没有节点能再挂载 Pod {} 的卷：{share_zh}已达挂载上限{there}。", pod.name()),
         )
         .fix(
