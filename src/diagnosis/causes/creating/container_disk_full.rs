@@ -4,7 +4,7 @@ use super::step;
 use crate::diagnosis::words::Words;
 use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Remedy, Text, kubectl};
 use crate::facts::reading::kernel::{self, NoSpace};
-use crate::facts::{Evidence, Facts, PodView, Stage, node};
+use crate::facts::{Evidence, Facts, Known, PodView, Stage, node};
 use jiff::SignedDuration;
 
 pub static CAUSE: Cause = Cause {
@@ -93,10 +93,13 @@ fn while_stopping(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Finding> {
     }
     let short = node_evidence(facts);
     let killing = pod.last_event(facts.world, "Killing").filter(|event| event.count >= 10)?;
-    if short.is_empty() {
-        return None;
-    }
-    words(Finding::new(&CAUSE, Certainty::Likely).because([killing.evidence()]).because(short))
+    let certainty = match (short.is_empty(), facts.node()) {
+        (false, _) => Certainty::Likely,
+        // A runtime that cannot write is one reason for killing in vain, a hung one another: the node would tell.
+        (true, Known::Unreadable) if killing.count >= 100 => Certainty::Possible,
+        (true, _) => return None,
+    };
+    words(Finding::new(&CAUSE, certainty).because([killing.evidence()]).because(short))
 }
 
 /// Returns what the node itself says of its disk.

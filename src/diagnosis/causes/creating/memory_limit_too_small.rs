@@ -94,7 +94,7 @@ fn finding(
     let (shown, value) = (step::plain(text), container.limit("memory").unwrap_or_default());
     let better = suggestion(text, value);
     let (means_en, means_zh) = if text.ends_with('m') {
-        (format!(", which means {} bytes", trimmed(value)), format!("，即 {} 字节", trimmed(value)))
+        (format!(" (that is {} bytes)", trimmed(value)), format!("（即 {} 字节）", trimmed(value)))
     } else {
         (String::new(), String::new())
     };
@@ -114,10 +114,10 @@ fn finding(
         ])
         .says(
             format!(
-                "The memory limit `{shown}` of container `{}`{means_en} is too small for it to start.",
+                "The memory limit `{shown}`{means_en} of container `{}` is too small for it to start.",
                 container.name()
             ),
-            format!("容器 `{}` 的内存 limit `{shown}`{means_zh}，小到无法启动。", container.name()),
+            format!("容器 `{}` 的内存 limit `{shown}`{means_zh}太小，无法启动。", container.name()),
         )
         .fix(
             Fix::careful(Words::new(

@@ -230,6 +230,24 @@ status:
     }
 
     #[test]
+    fn a_running_pods_container_may_want_its_image_again() {
+        let yaml = waiting("r.local/a:1", "ImagePullBackOff", "Back-off pulling image \"r.local/a:1\": ErrImagePull: dial tcp 10.0.0.1:443: i/o timeout")
+            .replace("phase: Pending", "phase: Running")
+            .replace("restartCount: 0", "restartCount: 3\n    lastState: {terminated: {exitCode: 1, reason: Error, startedAt: '2026-01-01T09:00:00Z', finishedAt: '2026-01-01T10:00:00Z'}}");
+        assert_eq!(causes(&yaml).first(), Some(&"registry-unreachable"));
+    }
+
+    #[test]
+    fn an_init_containers_image_holds_up_the_pod() {
+        let yaml = waiting("a", "PodInitializing", "")
+            .replace("  containers: [", "  initContainers: [{name: prepare, image: 'r.local/p:1'}]\n  containers: [")
+            + "  initContainerStatuses: [{name: prepare, image: p, ready: false, restartCount: 0, state: {waiting: {reason: ErrImagePull, message: 'r.local/p:1: not found'}}}]\n";
+        let diagnosis = testing::diagnose_pod(&yaml, "shop/web", "2026-01-01T10:10:00Z");
+        let found = diagnosis.answer().expect("a finding");
+        assert_eq!((found.cause.id, found.container.as_deref()), ("image-not-found", Some("prepare")));
+    }
+
+    #[test]
     fn an_old_kubelet_tells_the_cause_in_the_event_only() {
         let pod = waiting("r.local/a:1", "ImagePullBackOff", "Back-off pulling image \"r.local/a:1\"");
         let event = |text: &str, last: &str| {

@@ -60,8 +60,10 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             format!("镜像仓库 `{host}` 返回服务端错误，因此无法拉取{}。", subject.zh),
         ),
         _ => {
-            let at =
-                image::dialled(&pull.text).map(|address| format!(" ({})", pull::plain(address))).unwrap_or_default();
+            let at = image::dialled(&pull.text)
+                .filter(|address| *address != host)
+                .map(|address| format!(" ({})", pull::plain(address)))
+                .unwrap_or_default();
             (
                 format!("Node `{node}` gets no connection to registry `{host}`{at}, so {} is not fetched.", subject.en),
                 format!("节点 `{node}` 无法连接镜像仓库 `{host}`{at}，因此无法拉取{}。", subject.zh),
