@@ -263,7 +263,7 @@ async fn sockets_that_end_at_once_make_no_hot_loop() {
     // Two lines: each pays nothing, 0 ms, 50, 100, 200 ms, with up to a half on top.
     assert!(start.elapsed() >= Duration::from_millis(150), "{:?}", start.elapsed());
     let opens = slack.opened();
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    sleep(Duration::from_millis(400)).await;
     assert!(slack.opened() - opens <= 6, "{} opens in 400 ms", slack.opened() - opens);
 }
 
@@ -273,7 +273,7 @@ async fn slacks_trouble_is_waited_out() {
     *slack.answer.lock().unwrap() = Some(json!("<html>502</html>"));
     timeout(SOON, async {
         while slack.opened() < 3 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            sleep(Duration::from_millis(10)).await;
         }
     })
     .await
