@@ -10,6 +10,7 @@ pub mod draw;
 pub mod http;
 pub mod once;
 pub mod payload;
+mod post;
 pub mod queue;
 pub mod socket;
 
@@ -19,23 +20,21 @@ use crate::settings::{Credentials, Secret};
 use api::{Api, CallError};
 use payload::{Delivered, Me};
 use queue::Queue;
-use serde_json::{Value, json};
+use serde_json::json;
 use socket::Envelope;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 /// How many envelopes may wait to be handled.
 const BACKLOG: usize = 2_048;
 /// How long the members of a user group are believed.
 const MEMBERS_FRESH: Duration = Duration::from_secs(60);
-/// How long after a lost reply the channel is asked whether the message stands there.
-const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(2)];
-/// The name of our metadata on a message, by which it is found again.
-const METADATA: &str = "podoctor_message";
+/// How many further messages a long answer may become where no file can be put: a return path is good for five uses.
+const MORE: usize = 3;
 
 /// Slack, spoken to with one bot token.
 pub struct SlackFront {
@@ -111,97 +110,11 @@ impl SlackFront {
         socket::run(self.api.with_token(app_token), out, ready, socket::Timing::default()).await
     }
 
-    async fn post_drawn(&self, place: &Place, message: &Message) -> Result<Posted, FrontError> {
-        let drawn = draw::draw(message);
-        let nonce = format!("{:016x}", std::hash::RandomState::new().build_hasher().finish());
-        let mut arguments = json!({
-            "channel": place.channel,
-            "text": drawn.text,
-            "blocks": drawn.blocks,
-            "parse": "none",
-            "unfurl_links": false,
-            "unfurl_media": false,
-            "metadata": {"event_type": METADATA, "event_payload": {"id": nonce}},
-        });
-        if let Some(thread) = &place.thread {
-            arguments["thread_ts"] = json!(thread);
-        }
-        let posted = |reply: Value| {
-            let id = reply["ts"].as_str()?.to_owned();
-            let channel = reply["channel"].as_str().unwrap_or(&place.channel).to_owned();
-            Some(Posted { channel, id })
-        };
-        let outcome = self.queue.send(&place.channel, || self.api.call("chat.postMessage", &arguments)).await;
-        let sent = match outcome {
-            Ok(reply) => posted(reply),
-            // Nothing was sent: once more is safe.
-            Err(CallError::NotSent(_)) => {
-                sleep(socket::jittered(LOOK_AGAIN[0])).await;
-                let again = self.queue.send(&place.channel, || self.api.call("chat.postMessage", &arguments)).await;
-                posted(again.map_err(|error| error.into_front(false))?)
-            }
-            Err(CallError::Unknown(cause)) => return self.after_lost_reply(place, &arguments, &nonce, cause).await,
-            Err(error) => return Err(error.into_front(false)),
-        };
-        sent.ok_or_else(|| FrontError::Unknown { cause: "the reply names no message".to_owned() })
-    }
-
-    /// The reply was lost: asks the channel whether the message stands there, and posts again only if it does not.
-    async fn after_lost_reply(
-        &self,
-        place: &Place,
-        arguments: &Value,
-        nonce: &str,
-        cause: String,
-    ) -> Result<Posted, FrontError> {
-        for wait in LOOK_AGAIN {
-            sleep(wait).await;
-            match self.find(place, nonce).await {
-                Ok(Some(id)) => return Ok(Posted { channel: place.channel.clone(), id }),
-                Ok(None) => {}
-                Err(_) => return Err(FrontError::Unknown { cause }),
-            }
-        }
-        let reply = self.queue.send(&place.channel, || self.api.call("chat.postMessage", arguments)).await;
-        let reply = reply.map_err(|error| error.into_front(false))?;
-        let id = reply["ts"].as_str().ok_or(FrontError::Unknown { cause })?.to_owned();
-        Ok(Posted { channel: place.channel.clone(), id })
-    }
-
-    /// Returns the ts of our message that carries the nonce, among the newest of its conversation or thread.
-    async fn find(&self, place: &Place, nonce: &str) -> Result<Option<String>, CallError> {
-        let mut arguments =
-            vec![("channel", place.channel.as_str()), ("limit", "100"), ("include_all_metadata", "true")];
-        let method = match &place.thread {
-            Some(thread) => {
-                arguments.push(("ts", thread));
-                "conversations.replies"
-            }
-            None => "conversations.history",
-        };
-        let reply = self.api.call_form(method, &arguments).await?;
-        let messages = reply["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let ours = messages.iter().find(|message| message["metadata"]["event_payload"]["id"].as_str() == Some(nonce));
-        Ok(ours.and_then(|message| message["ts"].as_str()).map(str::to_owned))
-    }
-
-    /// Puts what did not fit into a file in the message's thread.
-    async fn attach(&self, posted: &Posted, thread: Option<&str>, text: &str) -> Result<(), CallError> {
-        let length = text.len().to_string();
-        let reply = self
-            .api
-            .call_form("files.getUploadURLExternal", &[("filename", "podoctor.txt"), ("length", &length)])
-            .await?;
-        let (Some(url), Some(id)) = (reply["upload_url"].as_str(), reply["file_id"].as_str()) else {
-            return Err(CallError::Unknown("no address for the upload".to_owned()));
-        };
-        self.api.upload(url, text.as_bytes().to_vec()).await?;
-        let arguments = json!({
-            "files": [{"id": id, "title": "the whole text"}],
-            "channel_id": posted.channel,
-            "thread_ts": thread.unwrap_or(&posted.id),
-        });
-        self.api.call("files.completeUploadExternal", &arguments).await.map(|_| ())
+    async fn update(&self, posted: &Posted, mut said: serde_json::Value) -> Result<(), CallError> {
+        said["channel"] = json!(posted.channel);
+        said["ts"] = json!(posted.id);
+        let call = || async { self.api.call("chat.update", &said).await.map(|_| ()) };
+        self.queue.edit(&posted.channel, &posted.id, call).await
     }
 
     async fn reaction(&self, method: &str, posted: &Posted, name: &str, done: &str) -> Result<(), FrontError> {
@@ -216,23 +129,21 @@ impl SlackFront {
 
 impl Front for SlackFront {
     async fn post(&self, place: &Place, message: &Message) -> Result<Posted, FrontError> {
-        let posted = self.post_drawn(place, message).await?;
-        if let Some(text) = draw::draw(message).overflow
-            && let Err(error) = self.attach(&posted, place.thread.as_deref(), &text).await
-        {
-            // The message itself stands and says that it was cut.
-            tracing::warn!(channel = posted.channel, ?error, "the rest of a long message could not be attached");
-        }
-        Ok(posted)
+        let key = format!("{:016x}", std::hash::RandomState::new().build_hasher().finish());
+        self.post_as(place, message, &key).await
     }
 
     async fn edit(&self, posted: &Posted, message: &Message) -> Result<(), FrontError> {
         let drawn = draw::draw(message);
-        let arguments = json!({
-            "channel": posted.channel, "ts": posted.id, "text": drawn.text, "blocks": drawn.blocks, "parse": "none",
-        });
-        let call = || async { self.api.call("chat.update", &arguments).await.map(|_| ()) };
-        self.queue.edit(&posted.channel, &posted.id, call).await.map_err(|error| error.into_front(true))
+        match self.update(posted, post::said(Some(&drawn.first), message)).await {
+            Err(CallError::Refused { code, .. }) if post::is_about_blocks(&code) => {
+                tracing::error!(code, "slack rejects our blocks, saying it in plain text");
+                // With a text and no blocks the old blocks go.
+                self.update(posted, post::said(None, message)).await
+            }
+            outcome => outcome,
+        }
+        .map_err(|error| error.into_front(true))
     }
 
     async fn react(&self, posted: &Posted, name: &str) -> Result<(), FrontError> {
@@ -245,26 +156,32 @@ impl Front for SlackFront {
 
     async fn whisper(&self, place: &Place, person: &Person, message: &Message) -> Result<(), FrontError> {
         let drawn = draw::draw(message);
-        let mut arguments = json!({
-            "channel": place.channel, "user": person.id, "text": drawn.text, "blocks": drawn.blocks, "parse": "none",
-        });
-        if let Some(thread) = &place.thread {
-            arguments["thread_ts"] = json!(thread);
+        for page in std::iter::once(&drawn.first).chain(drawn.more.iter().take(MORE)) {
+            let mut arguments = post::said(Some(page), message);
+            arguments["channel"] = json!(place.channel);
+            arguments["user"] = json!(person.id);
+            if let Some(thread) = &place.thread {
+                arguments["thread_ts"] = json!(thread);
+            }
+            let call = || async { self.api.call("chat.postEphemeral", &arguments).await.map(|_| ()) };
+            self.queue.send(&place.channel, call).await.map_err(|error| error.into_front(false))?;
         }
-        let call = || async { self.api.call("chat.postEphemeral", &arguments).await.map(|_| ()) };
-        self.queue.send(&place.channel, call).await.map_err(|error| error.into_front(false))
+        Ok(())
     }
 
     async fn respond(&self, path: &ReturnPath, message: &Message, everyone: bool) -> Result<(), FrontError> {
         let drawn = draw::draw(message);
-        let body = json!({
-            "response_type": if everyone { "in_channel" } else { "ephemeral" },
-            "replace_original": false,
-            "text": drawn.text,
-            "blocks": drawn.blocks,
-        });
-        let call = || async { self.api.post_to(&path.0, &body).await };
-        self.queue.send(&path.0, call).await.map_err(|error| error.into_front(false))
+        for page in std::iter::once(&drawn.first).chain(drawn.more.iter().take(MORE)) {
+            let body = json!({
+                "response_type": if everyone { "in_channel" } else { "ephemeral" },
+                "replace_original": false,
+                "text": page.text,
+                "blocks": page.blocks,
+            });
+            let call = || async { self.api.post_to(&path.0, &body).await };
+            self.queue.send(&path.0, call).await.map_err(|error| error.into_front(false))?;
+        }
+        Ok(())
     }
 
     async fn members(&self, group: &str) -> Result<Vec<String>, FrontError> {

@@ -10,3 +10,5 @@ mod plane;
 mod plane_works;
 #[cfg(feature = "try")]
 mod recorded_cluster;
+#[cfg(feature = "try")]
+mod slack_front;

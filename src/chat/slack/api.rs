@@ -13,6 +13,7 @@ use std::time::Duration;
 /// Slack answers within seconds or not at all.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+const IDLE: Duration = Duration::from_secs(30);
 /// How long to wait after a 429 that does not say.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -46,6 +47,8 @@ impl Api {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
+            // A connection that Slack may have closed meanwhile makes a request's fate unknown.
+            .pool_idle_timeout(IDLE)
             .user_agent(concat!("podoctor/", env!("CARGO_PKG_VERSION")))
             // A redirect would carry the token elsewhere.
             .redirect(reqwest::redirect::Policy::none())
@@ -89,14 +92,16 @@ impl Api {
         if status == StatusCode::TOO_MANY_REQUESTS {
             return Err(CallError::RateLimited(retry_after(&answer)));
         }
-        let text = answer.text().await.unwrap_or_default();
-        match status {
-            status if status.is_success() => Ok(()),
-            status if status.is_client_error() => Err(CallError::Refused {
-                code: code_of(&text).unwrap_or_else(|| status.as_str().to_owned()),
-                needed: None,
-            }),
-            status => Err(CallError::Unknown(format!("HTTP {status}"))),
+        let text = answer.text().await.map_err(|error| CallError::Unknown(without_url(&error)))?;
+        let reply: Value = serde_json::from_str(&text).unwrap_or_default();
+        match (reply["error"].as_str(), status) {
+            (Some(code), _) => Err(CallError::Refused { code: code.to_owned(), needed: None }),
+            (None, status) if status.is_client_error() => {
+                Err(CallError::Refused { code: format!("HTTP {}", status.as_u16()), needed: None })
+            }
+            // "ok" or {"ok":true}; a page of HTML is somebody else's answer.
+            (None, status) if status.is_success() && !text.trim_start().starts_with('<') => Ok(()),
+            (None, status) => Err(CallError::Unknown(format!("HTTP {status}"))),
         }
     }
 
@@ -122,15 +127,16 @@ impl Api {
         };
         match (reply["ok"].as_bool(), reply["error"].as_str()) {
             (Some(true), _) => Ok(reply),
-            (_, Some("ratelimited")) => Err(CallError::RateLimited(wait)),
+            (_, Some("ratelimited" | "rate_limited")) => Err(CallError::RateLimited(wait)),
             // Slack's own trouble may strike after it has done its work.
             (_, Some(code @ ("internal_error" | "fatal_error" | "request_timeout" | "service_unavailable"))) => {
                 Err(CallError::Unknown(code.to_owned()))
             }
             (_, Some(code)) => {
                 let needed = reply["needed"].as_str().map(str::to_owned);
-                let detail = reply["response_metadata"]["messages"].to_string();
                 if code.starts_with("invalid_blocks") {
+                    // Pointers into our blocks, not what stands there.
+                    let detail = format!("{} {}", reply["errors"], reply["response_metadata"]["messages"]);
                     tracing::error!(code, detail, "slack rejects our blocks");
                 }
                 Err(CallError::Refused { code: code.to_owned(), needed })
@@ -157,16 +163,26 @@ impl CallError {
 
 fn refused(code: String, needed: Option<String>) -> FrontError {
     match code.as_str() {
-        "channel_not_found" | "not_in_channel" | "no_permission" => FrontError::NotMember { code },
+        "channel_not_found" | "not_in_channel" | "no_permission" | "user_not_in_channel" | "messages_tab_disabled" => {
+            FrontError::NotMember { code }
+        }
         "is_archived" | "is_inactive" | "external_channel_migrating" | "ekm_access_denied" => {
             FrontError::Closed { code }
         }
+        "restricted_action_thread_locked" | "cannot_reply_to_message" => FrontError::Gone { code },
         code_ if code_.starts_with("restricted_action") => FrontError::Closed { code },
         "message_not_found" | "cant_update_message" | "edit_window_closed" | "thread_not_found" | "thread_locked" => {
             FrontError::Gone { code }
         }
-        "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive"
-        | "org_login_required" => FrontError::Refused { code },
+        "invalid_auth"
+        | "not_authed"
+        | "token_revoked"
+        | "token_expired"
+        | "account_inactive"
+        | "org_login_required"
+        | "team_disabled"
+        | "user_removed_from_team"
+        | "not_allowed_token_type" => FrontError::Refused { code },
         "missing_scope" => FrontError::Rejected {
             code: format!("missing_scope: needs {}; add it and reinstall the app", needed.unwrap_or_default()),
         },
@@ -197,9 +213,4 @@ fn retry_after(answer: &reqwest::Response) -> Duration {
         .get("retry-after")
         .and_then(|value| value.to_str().ok()?.parse().ok())
         .map_or(DEFAULT_RETRY_AFTER, Duration::from_secs)
-}
-
-fn code_of(text: &str) -> Option<String> {
-    let reply: Value = serde_json::from_str(text).ok()?;
-    reply["error"].as_str().map(str::to_owned)
 }
