@@ -116,19 +116,19 @@ mod tests {
         };
         assert_eq!(
             message("data", "warehouse-6f9c7b8d54-m2gk8"),
-            "0/6 nodes are available: 1 node(s) were unschedulable, 2 Insufficient memory, 3 node(s) had untolerated \
-             taint(s). no new claims to deallocate, preemption: 0/6 nodes are available: 6 Preemption is not helpful \
+            "0/7 nodes are available: 1 node(s) were unschedulable, 3 Insufficient memory, 3 node(s) had untolerated \
+             taint(s). no new claims to deallocate, preemption: 0/7 nodes are available: 7 Preemption is not helpful \
              for scheduling."
         );
         assert_eq!(
             message("batch", "train-7b6d9f5c8c-hk5vz"),
-            "0/6 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't match Pod's node \
-             affinity/selector, 3 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/6 nodes \
-             are available: 6 Preemption is not helpful for scheduling."
+            "0/7 nodes are available: 1 node(s) were unschedulable, 3 node(s) didn't match Pod's node \
+             affinity/selector, 3 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/7 nodes \
+             are available: 7 Preemption is not helpful for scheduling."
         );
         assert_eq!(
             message("data", "metrics-0"),
-            "0/6 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+            "0/7 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
         );
     }
 }
