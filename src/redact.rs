@@ -218,7 +218,7 @@ fn known_token(text: &str) -> Option<usize> {
     let start = TOKEN_STARTS.iter().find(|start| text.starts_with(start.text))?;
     let tail = &text[start.text.len()..];
     let is_path = start.text.ends_with('/');
-    let length = tail.find(|c: char| !is_token_char(c) && !(is_path && c == '/')).unwrap_or(tail.len());
+    let length = tail.find(|c: char| !(is_token_char(c) || is_path && c == '/')).unwrap_or(tail.len());
     let has_capital = tail[..length].contains(|c: char| c.is_ascii_uppercase());
     (length >= start.least && (has_capital || !start.needs_capital)).then_some(start.text.len() + length)
 }

@@ -20,14 +20,14 @@ export const EMOJI = {
   zzz: "💤",
 };
 
-// What a person can react with, and what podoctor takes it for.
+// What a person can react with.
 export const REACTIONS = [
-  ["wrench", "Propose a fix"],
-  ["white_check_mark", "Confirm the plan"],
-  ["x", "Withdraw"],
-  ["eyes", "I am looking at it"],
-  ["mute", "Silence for 2 hours"],
-  ["repeat", "Diagnose again"],
+  ["wrench", "wrench"],
+  ["white_check_mark", "check mark"],
+  ["x", "x"],
+  ["eyes", "eyes"],
+  ["mute", "mute"],
+  ["repeat", "repeat"],
 ];
 
 export function emojiOf(name) {

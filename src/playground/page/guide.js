@@ -1,13 +1,11 @@
-// The first minute: five steps that tick themselves off.
+// The first minute: steps that tick themselves off.
 
 import { h, icon } from "./dom.js";
 
 const STEPS = [
-  { id: "ask", text: "Ask", hint: "/podoctor", fill: "/podoctor" },
-  { id: "read", text: "Open an alert's thread", hint: "why, how to fix it, where it looked" },
-  { id: "wrench", text: "React with 🔧", hint: "it answers with a plan" },
-  { id: "confirm", text: "Confirm the plan", hint: "the button, or ✅ on it" },
-  { id: "cured", text: "Watch it turn green", hint: "" },
+  { id: "ask", text: "Ask", hint: "/podoctor prod/manage-5bd...", fill: "/podoctor prod/manage-5bd..." },
+  { id: "read", text: "Open the answer's thread", hint: "why, how to fix it, where it looked" },
+  { id: "more", text: "Ask about all that is sick", hint: "/podoctor", fill: "/podoctor" },
 ];
 
 export class Guide {
@@ -22,11 +20,8 @@ export class Guide {
 
   note(what) {
     this.noted.add(what);
-    if (what === "command") this.tick("ask");
+    if (what === "command") this.tick(this.done.has("ask") ? "more" : "ask");
     if (what === "thread") this.tick("read");
-    if (what === "react:wrench") this.tick("wrench");
-    if (what === "react:white_check_mark" || /confirm/i.test(what)) this.tick("confirm");
-    if (/propose|fix/i.test(what) && what.startsWith("act:")) this.tick("wrench");
   }
 
   tick(id) {
@@ -34,9 +29,7 @@ export class Guide {
     this.paint();
   }
 
-  draw(messages) {
-    const over = (message) => message.bot_id && /resolved|已恢复/i.test(`${message.text} ${JSON.stringify(message.blocks ?? "")}`);
-    if (this.done.has("confirm") && messages.some(over)) this.done.add("cured");
+  draw() {
     this.paint();
   }
 
