@@ -155,6 +155,8 @@ fn put(world: &mut World, object: Value) {
 
 #[cfg(test)]
 mod tests {
+    use crate::playground::cluster::kinds::Kind;
+    use crate::playground::cluster::write::{self, DeleteOptions, PatchFormat};
     use crate::playground::cluster::{RecordedCluster, pods};
     use serde_json::{Value, json};
     use std::sync::Arc;
@@ -200,10 +202,10 @@ mod tests {
 
     fn delete_pod(cluster: &RecordedCluster, namespace: &str, name: &str) {
         let now = cluster.now();
-        let kind = crate::playground::cluster::kinds::Kind::by_name("Pod").unwrap();
-        let options = Default::default();
+        let kind = Kind::by_name("Pod").unwrap();
+        let options = DeleteOptions::default();
         let place = (kind, namespace, name);
-        cluster.change(|world| crate::playground::cluster::write::delete(world, place, &options, false, now)).unwrap();
+        cluster.change(|world| write::delete(world, place, &options, false, now)).unwrap();
     }
 
     #[test]
@@ -271,6 +273,28 @@ mod tests {
         assert_eq!(deployment["status"]["readyReplicas"], 3);
         let progress = deployment["status"]["conditions"][1]["reason"].as_str();
         assert_eq!(progress, Some("NewReplicaSetAvailable"));
+    }
+
+    #[test]
+    fn an_old_template_is_taken_up_by_its_old_replica_set() {
+        let cluster = cluster();
+        let old = cluster.get("ReplicaSet", "shop", "storefront-5f6b9d7c84").unwrap();
+        let mut template = old["spec"]["template"].clone();
+        template["metadata"]["labels"].as_object_mut().unwrap().remove("pod-template-hash");
+        // kubectl writes what a template never has as null.
+        template["metadata"]["creationTimestamp"] = Value::Null;
+        let undo = json!([{"op": "replace", "path": "/spec/template", "value": template}]);
+        let kind = Kind::by_name("Deployment").unwrap();
+        let (place, format) = ((kind, "shop", "storefront"), PatchFormat::Json);
+        let patched = cluster.change(|world| write::patch(world, place, None, format, &undo, false));
+        patched.unwrap();
+        live(&cluster, 20);
+        let storefront = pods(&cluster, "shop", "storefront");
+        assert!(
+            storefront.len() == 2 && storefront.iter().all(|pod| pod.1 && pod.0.starts_with("storefront-5f6b9d7c84"))
+        );
+        let deployment = cluster.get("Deployment", "shop", "storefront").unwrap();
+        assert_eq!(deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"], "19");
     }
 
     #[test]

@@ -68,6 +68,9 @@ pub fn create(
         }
         object["metadata"]["namespace"] = namespace.into();
     }
+    for part in ["metadata", "spec"] {
+        object.get_mut(part).into_iter().for_each(drop_nulls);
+    }
     object["kind"] = kind.kind.into();
     object["apiVersion"] = if kind.kind == "Event" { "v1".into() } else { kind.api_version().into() };
     if object["metadata"]["name"].as_str().unwrap_or_default().is_empty() {
@@ -153,6 +156,9 @@ fn update(
     dry_run: bool,
 ) -> Result<Value, Refusal> {
     let name = key.name.clone();
+    for part in ["metadata", "spec"] {
+        new.get_mut(part).into_iter().for_each(drop_nulls);
+    }
     let sent = new["metadata"]["resourceVersion"].as_str().unwrap_or_default();
     if !sent.is_empty() && sent != old["metadata"]["resourceVersion"] {
         return Err(Refusal::modified(kind, &name));
@@ -378,6 +384,18 @@ fn check_preconditions(kind: &Kind, name: &str, object: &Value, options: &Delete
         }
     }
     Ok(())
+}
+
+/// Drops what is `null`: to typed objects, as a real server keeps them, that is the same as absent.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
 }
 
 /// The part of a pod's spec that never changes.
