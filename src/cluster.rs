@@ -69,6 +69,8 @@ impl Cluster {
             },
         };
         config.connect_timeout = Some(CONNECT_TIMEOUT);
+        // kube would repeat what the server refused for load, beyond any question's deadline.
+        config.default_retry = false;
         // Each question has a deadline of its own; this one only ends what has lost its question.
         config.read_timeout = Some(Duration::from_secs(60));
         let client = Client::try_from(config).map_err(ReadError::no_config)?;

@@ -65,6 +65,7 @@ async fn clusters(args: &Args) -> anyhow::Result<Clusters> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free port for the recorded cluster")?;
     let address = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(recorded.clone().live());
     tokio::spawn(recorded.serve(listener));
     Ok(Clusters::of(vec![Cluster::at("prod", &address)?]))
 }

@@ -35,11 +35,14 @@ pub async fn scan(cluster: &Cluster, namespace: &str, now: Timestamp, deadline: 
     if seen == 0 && !namespace.is_empty() {
         reader.read(vec![Need::Collection { resource: Resource::Namespaces, namespace: String::new() }]).await;
     }
-    let events = pages(&mut reader, Resource::Events, namespace, &[("fieldSelector", "type!=Normal")], take_any).await;
-    match events {
-        Ok(_) => {}
-        Err(error) => reader.world.note_unread("events", error.to_string()),
+    // What went wrong, and who killed what: a kill by a probe is a Normal event, and decides between causes.
+    for selector in ["type!=Normal", "reason=Killing"] {
+        let query = [("fieldSelector", selector)];
+        if let Err(error) = pages(&mut reader, Resource::Events, namespace, &query, take_any).await {
+            reader.world.note_unread("events", error.to_string());
+        }
     }
+    reader.world.sort_events();
     let all = |resource, namespace: &str| Need::Collection { resource, namespace: namespace.to_owned() };
     let mut wanted = vec![all(Resource::ReplicaSets, namespace), all(Resource::Nodes, "")];
     if reader.world.pods.seen().any(has_claims) {

@@ -2,7 +2,7 @@
 
 use super::message::{Line, Message, Part, Reply, Span};
 use super::phrase::{self, pick};
-use crate::diagnosis::{Diagnosis, Finding, Fix, Language, Verdict};
+use crate::diagnosis::{Diagnosis, Finding, Fix, Language, Risk, Verdict};
 use crate::facts::Evidence;
 use crate::question::{Answer, Group};
 use jiff::Timestamp;
@@ -30,8 +30,8 @@ fn parent(diagnosis: &Diagnosis, among: usize, asker: Option<&str>, language: La
     match diagnosis.answer() {
         Some(finding) => {
             lines.push(summary(finding, language));
-            if let Some(fix) = finding.fixes.first().filter(|_| diagnosis.verdict != Verdict::Healthy) {
-                lines.push(vec![plain(format!("→ {}", fix.text.of(language)))]);
+            if let Some(fix) = first_to_do(finding).filter(|_| diagnosis.verdict != Verdict::Healthy) {
+                lines.push(rich(&format!("→ {}", fix.text.of(language))));
             }
         }
         None => lines.push(vec![plain(pick(
@@ -68,6 +68,16 @@ fn headline(diagnosis: &Diagnosis, language: Language) -> Line {
     line
 }
 
+/// Returns the fix that a parent names: the first that cures, else the first there is. Nothing dangerous in a headline.
+fn first_to_do(finding: &Finding) -> Option<&Fix> {
+    finding
+        .fixes
+        .iter()
+        .find(|fix| fix.risk == Risk::Careful)
+        .or(finding.fixes.first())
+        .filter(|fix| fix.risk != Risk::Dangerous)
+}
+
 fn name_of(diagnosis: &Diagnosis) -> String {
     let target = &diagnosis.target;
     match (target.kind.as_str(), target.namespace.as_str()) {
@@ -78,7 +88,7 @@ fn name_of(diagnosis: &Diagnosis) -> String {
 }
 
 fn summary(finding: &Finding, language: Language) -> Line {
-    vec![plain(format!("{}{}", phrase::certainty(finding.certainty, language), finding.summary.of(language)))]
+    rich(&format!("{}{}", phrase::certainty(finding.certainty, language), finding.summary.of(language)))
 }
 
 fn small_print(diagnosis: &Diagnosis, among: usize, asker: Option<&str>, language: Language) -> Line {
@@ -146,7 +156,7 @@ fn evidence_and_fix(diagnosis: &Diagnosis, finding: &Finding, language: Language
 
 fn fix_parts(number: usize, fix: &Fix, language: Language) -> Vec<Part> {
     let text = format!("{number}. {} ({})", fix.text.of(language), phrase::risk(fix.risk, language));
-    let mut parts = vec![Part::Lines(vec![vec![plain(text)]])];
+    let mut parts = vec![Part::Lines(vec![rich(&text)])];
     if let Some(command) = &fix.command {
         parts.push(Part::Code(command.clone()));
     }
@@ -170,7 +180,7 @@ fn looked_at(diagnosis: &Diagnosis, language: Language) -> Message {
         let page = &finding.cause.page;
         parts.push(Part::Heading(vec![plain(page.title.of(language))]));
         parts.push(Part::Lines(vec![
-            vec![plain(page.what.of(language))],
+            rich(page.what.of(language)),
             vec![
                 plain(pick(language, "More: /podoctor causes ", "更多：/podoctor causes ")),
                 Span::Code(finding.cause.id.to_owned()),
@@ -303,6 +313,17 @@ fn group_message(group: &Group, language: Language) -> Message {
         parts.push(Part::Small(vec![plain(names)]));
     }
     Message { parts, actions: vec![] }
+}
+
+/// Returns a text as spans, with what stands between backticks as code.
+fn rich(text: &str) -> Line {
+    let parts: Vec<&str> = text.split('`').collect();
+    // A backtick without its twin is only a backtick.
+    if parts.len() % 2 == 0 {
+        return vec![plain(text)];
+    }
+    let spans = parts.into_iter().enumerate().filter(|(_, part)| !part.is_empty());
+    spans.map(|(i, part)| if i % 2 == 1 { Span::Code(part.to_owned()) } else { plain(part) }).collect()
 }
 
 fn plain(text: impl Into<String>) -> Span {

@@ -28,7 +28,7 @@ export class Composer {
     this.button = h("button", { class: "send", type: "submit", "aria-label": "Send", disabled: true }, icon("send"));
     this.hint = h("p", { class: "hint" }, slash
       ? [h("kbd", {}, "/podoctor"), " asks, ", h("kbd", {}, "@podoctor"), " too, in any words that name a pod"]
-      : ["Commands do not work in threads; ", h("kbd", {}, "@podoctor again"), " does"]);
+      : ["Commands do not work in threads; ", h("kbd", {}, "@podoctor"), " does"]);
     form.append(this.menu, h("div", { class: "box" }, this.input, this.button), this.hint);
     form.addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
   }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// Pictures that a page shows already and that are made later.
-const COMING: [&str; 1] = ["docs/channel.png"];
+const COMING: [&str; 0] = [];
 
 fn pages() -> BTreeSet<String> {
     let mut pages = source::files("docs", ".md");
