@@ -185,7 +185,7 @@ impl SlackFront {
 pub fn said(page: Option<&Page>, message: &Message) -> Value {
     match page {
         Some(page) => json!({"text": page.text, "blocks": page.blocks, "parse": "none"}),
-        None => json!({"text": draw::literal(&draw::plain_text(message), PLAIN_LIMIT), "parse": "none"}),
+        None => json!({"text": draw::literal(draw::plain_text(message).trim(), PLAIN_LIMIT), "parse": "none"}),
     }
 }
 
