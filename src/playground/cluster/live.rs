@@ -208,8 +208,8 @@ mod tests {
         cluster.change(|world| write::delete(world, place, &options, false, now)).unwrap();
     }
 
-    #[test]
-    fn what_was_recorded_is_what_the_controllers_would_leave_alone() {
+    #[tokio::test(start_paused = true)]
+    async fn what_was_recorded_is_what_the_controllers_would_leave_alone() {
         let cluster = cluster();
         let plain = |cluster: &RecordedCluster| -> Vec<Value> {
             let mut all = cluster.objects();
@@ -223,18 +223,17 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_same_steps_give_the_same_world() {
+    #[tokio::test(start_paused = true)]
+    async fn the_same_steps_give_the_same_world() {
         let (one, other) = (cluster(), cluster());
-        // Both clocks run on by themselves, by less than a second: only whole seconds of skipped time may show.
         live(&one, 40);
         live(&other, 40);
         let names = |cluster: &RecordedCluster| pods(cluster, "shop", "");
         assert_eq!(names(&one), names(&other));
     }
 
-    #[test]
-    fn one_pod_recovers_and_another_breaks() {
+    #[tokio::test(start_paused = true)]
+    async fn one_pod_recovers_and_another_breaks() {
         let cluster = cluster();
         live(&cluster, 18);
         assert_eq!(pods(&cluster, "shop", "search")[0].2, "ImagePullBackOff");
