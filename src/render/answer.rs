@@ -319,7 +319,7 @@ fn group_message(group: &Group, language: Language) -> Message {
 fn rich(text: &str) -> Line {
     let parts: Vec<&str> = text.split('`').collect();
     // A backtick without its twin is only a backtick.
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return vec![plain(text)];
     }
     let spans = parts.into_iter().enumerate().filter(|(_, part)| !part.is_empty());
