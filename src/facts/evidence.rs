@@ -21,6 +21,18 @@ impl Evidence {
     pub fn field(path: impl Into<String>, value: impl ToString, at: Option<Timestamp>) -> Self {
         Self { source: path.into(), quote: shorten(&value.to_string(), QUOTE_LIMIT), at }
     }
+
+    /// Returns evidence for a condition of an object: its status, then reason and message where they are told.
+    pub fn condition(
+        path: String,
+        status: &str,
+        reason: Option<&str>,
+        message: Option<&str>,
+        at: Option<Timestamp>,
+    ) -> Self {
+        let told = [reason, message].into_iter().flatten().filter(|part| !part.is_empty());
+        Self::field(path, std::iter::once(status).chain(told).collect::<Vec<_>>().join(", "), at)
+    }
 }
 
 /// Cuts the middle out of a text of more than `limit` bytes, on character borders.

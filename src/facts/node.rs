@@ -19,13 +19,15 @@ pub fn condition<'a>(node: &'a Node, kind: &str) -> Option<&'a NodeCondition> {
 /// Returns a condition of a node as evidence.
 pub fn condition_evidence(node: &Node, kind: &str) -> Option<Evidence> {
     let condition = condition(node, kind)?;
-    let mut quote = condition.status.clone();
-    for part in [&condition.reason, &condition.message].into_iter().flatten().filter(|part| !part.is_empty()) {
-        quote.push_str(", ");
-        quote.push_str(part);
-    }
     let at = condition.last_transition_time.as_ref().map(|t| t.0);
-    Some(Evidence::field(format!("node {}.status.conditions[{kind}]", name(node)), quote, at))
+    let (reason, message) = (condition.reason.as_deref(), condition.message.as_deref());
+    Some(Evidence::condition(
+        format!("node {}.status.conditions[{kind}]", name(node)),
+        &condition.status,
+        reason,
+        message,
+        at,
+    ))
 }
 
 /// Returns true when the condition is there and `True`.

@@ -131,13 +131,9 @@ impl<'w> PodView<'w> {
     /// Returns a condition as evidence.
     pub fn condition_evidence(&self, kind: &str) -> Option<Evidence> {
         let condition = self.condition(kind)?;
-        let mut quote = condition.status.clone();
-        for part in [&condition.reason, &condition.message].into_iter().flatten().filter(|part| !part.is_empty()) {
-            quote.push_str(", ");
-            quote.push_str(part);
-        }
         let at = condition.last_transition_time.as_ref().map(|t| t.0);
-        Some(Evidence::field(format!("pod.status.conditions[{kind}]"), quote, at))
+        let (reason, message) = (condition.reason.as_deref(), condition.message.as_deref());
+        Some(Evidence::condition(format!("pod.status.conditions[{kind}]"), &condition.status, reason, message, at))
     }
 
     /// Returns true when the condition is there and `True`.

@@ -4,13 +4,8 @@ use super::source::{self, Source};
 use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 
-/// A file longer than this, its tests at the end left out, holds two things, unless it is listed with its reason.
+/// A file longer than this, its tests at the end left out, holds two things.
 const MANY_LINES: usize = 500;
-const LONG_FILES: [(&str, &str); 3] = [
-    ("src/facts/reading/image.rs", "one list: the wordings of every runtime and registry"),
-    ("src/diagnosis/fit.rs", "one rule a predicate of the scheduler, in its order"),
-    ("src/diagnosis/causes/scheduling.rs", "one picture that all causes of the phase read"),
-];
 
 fn all_rust_files() -> BTreeSet<String> {
     ["src", "tests", "benches"].iter().flat_map(|folder| source::files(folder, ".rs")).collect()
@@ -34,7 +29,7 @@ fn no_file_is_long() {
     for path in all_rust_files() {
         let text = source::text(&path);
         let lines = text.split("\n#[cfg(test)]\nmod tests {").next().map_or(0, |code| code.lines().count());
-        if lines > MANY_LINES && !LONG_FILES.iter().any(|(listed, _)| *listed == path) {
+        if lines > MANY_LINES {
             long.push(format!("{path}: {lines} lines"));
         }
     }
