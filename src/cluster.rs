@@ -5,9 +5,11 @@
 
 mod error;
 mod resource;
+mod watch;
 
 pub use error::ReadError;
 pub use resource::{Resource, log as log_path};
+pub use watch::Seen;
 
 use http::Request;
 use kube::config::{KubeConfigOptions, Kubeconfig};

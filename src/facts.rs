@@ -9,6 +9,7 @@ pub mod event;
 pub mod evidence;
 pub mod intake;
 pub mod known;
+pub mod lean;
 pub mod load;
 pub mod log;
 pub mod node;

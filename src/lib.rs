@@ -19,6 +19,8 @@ pub mod cluster;
 pub mod gather;
 pub mod settings;
 pub mod access;
+pub mod watch;
+pub mod store;
 pub mod handlers;
 pub mod server;
 #[expect(clippy::disallowed_methods, reason = "the rim: says when something came in")]

@@ -1,5 +1,6 @@
 //! Everything podoctor says, as messages that suit any chat.
 
+pub mod alert;
 pub mod answer;
 pub mod guidance;
 pub mod catalogue;

@@ -69,7 +69,7 @@ fn headline(diagnosis: &Diagnosis, language: Language) -> Line {
 }
 
 /// Returns the fix that a parent names: the first that cures, else the first there is. Nothing dangerous in a headline.
-fn first_to_do(finding: &Finding) -> Option<&Fix> {
+pub fn first_to_do(finding: &Finding) -> Option<&Fix> {
     finding
         .fixes
         .iter()
@@ -316,7 +316,7 @@ fn group_message(group: &Group, language: Language) -> Message {
 }
 
 /// Returns a text as spans, with what stands between backticks as code.
-fn rich(text: &str) -> Line {
+pub(super) fn rich(text: &str) -> Line {
     let parts: Vec<&str> = text.split('`').collect();
     // A backtick without its twin is only a backtick.
     if parts.len().is_multiple_of(2) {

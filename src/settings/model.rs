@@ -110,6 +110,46 @@ pub struct Cluster {
 pub struct Watch {
     /// How long a pod may be in a state before it is told.
     pub thresholds: Thresholds,
+    /// Other thresholds for some pods: the first that fits counts. A pod's own annotation,
+    /// such as `podoctor.dev/threshold-pending: 10m`, goes before.
+    pub overrides: Vec<Override>,
+    /// When many incidents become one message.
+    pub storm: Storm,
+    /// After how long the thread of an alert that nobody acknowledged is reminded, at most three times. None = never.
+    pub remind_after: Option<HumanDuration>,
+}
+
+/// When many incidents become one message: more than `messages` of them within `within`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storm {
+    /// How many messages may be posted on their own.
+    #[schemars(range(min = 1, max = 100))]
+    pub messages: usize,
+    /// Within what time.
+    pub within: HumanDuration,
+}
+
+impl Default for Storm {
+    fn default() -> Self {
+        Self { messages: 10, within: HumanDuration::seconds(10) }
+    }
+}
+
+/// Thresholds for some pods; what is missing is as in `thresholds`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Override {
+    /// The namespaces meant; `*` stands for anything. None = all.
+    pub namespaces: Vec<String>,
+    /// The labels that a pod must have, each with this value.
+    pub labels: BTreeMap<String, String>,
+    pub pending: Option<HumanDuration>,
+    pub creating: Option<HumanDuration>,
+    pub terminating: Option<HumanDuration>,
+    pub not_ready: Option<HumanDuration>,
+    pub crash_looping: Option<HumanDuration>,
+    pub unknown: Option<HumanDuration>,
 }
 
 /// How long a pod may be in a state before it is told.

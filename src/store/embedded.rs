@@ -1,0 +1,163 @@
+//! The embedded store: one SQLite file, write-ahead logged.
+//!
+//! Each change is one short transaction; it is on the disk before `put` returns, so a kill at any moment loses nothing
+//! that was said to be kept.
+
+use super::{Kind, Record, Store, StoreError, Version};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a change waits for another process that is writing.
+const BUSY: Duration = Duration::from_secs(5);
+/// The layout of the file. Each entry takes a file of the version before it to its own; never change one that was released.
+const MIGRATIONS: &[&str] = &["CREATE TABLE records (
+        kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (kind, id)
+    ) WITHOUT ROWID"];
+
+/// A store in one file, or in memory.
+#[derive(Clone)]
+pub struct Embedded(Arc<Mutex<Connection>>);
+
+impl Embedded {
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, is no store of ours, or is one of a later version.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let named = |error: rusqlite::Error| StoreError::Failed(format!("{}: {error}", path.display()));
+        Self::with(Connection::open(path).map_err(named)?).map_err(|error| match error {
+            StoreError::Failed(why) => StoreError::Failed(format!("{}: {why}", path.display())),
+            other => other,
+        })
+    }
+
+    /// Returns a store that is gone with the process.
+    ///
+    /// # Errors
+    /// Where SQLite fails.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::with(Connection::open_in_memory().map_err(failed)?)
+    }
+
+    fn with(connection: Connection) -> Result<Self, StoreError> {
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        // In memory there is no log; then this says so, and that is well.
+        let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+        let done = usize::try_from(version).unwrap_or(usize::MAX);
+        let Some(missing) = MIGRATIONS.get(done..) else {
+            return Err(StoreError::Failed(format!(
+                "made by a later version of podoctor (layout {version}, this one knows {})",
+                MIGRATIONS.len()
+            )));
+        };
+        for (number, migration) in missing.iter().enumerate() {
+            let step = format!("BEGIN; {migration}; PRAGMA user_version = {}; COMMIT;", done + number + 1);
+            connection.execute_batch(&step).map_err(failed)?;
+        }
+        Ok(Self(Arc::new(Mutex::new(connection))))
+    }
+
+    /// Runs one short piece of work on the file, off the threads that wait for the network.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let connection = self.0.clone();
+        let work = move || work(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Failed(error.to_string()))?
+    }
+}
+
+impl Store for Embedded {
+    async fn list(&self, kind: Kind) -> Result<Vec<Record<String>>, StoreError> {
+        self.run(move |connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT id, version, body FROM records WHERE kind = ? ORDER BY id").map_err(failed)?;
+            let rows = statement
+                .query_map([kind.name()], |row| Ok(Record { id: row.get(0)?, version: row.get(1)?, body: row.get(2)? }))
+                .map_err(failed)?;
+            rows.collect::<Result<_, _>>().map_err(failed)
+        })
+        .await
+    }
+
+    async fn put(&self, kind: Kind, id: &str, body: String, expected: Version) -> Result<Version, StoreError> {
+        let id = id.to_owned();
+        self.run(move |connection| {
+            let next = expected + 1;
+            let changed = if expected == 0 {
+                connection.execute(
+                    "INSERT INTO records (kind, id, version, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                    params![kind.name(), id, next, body],
+                )
+            } else {
+                connection.execute(
+                    "UPDATE records SET version = ?, body = ? WHERE kind = ? AND id = ? AND version = ?",
+                    params![next, body, kind.name(), id, expected],
+                )
+            };
+            match changed.map_err(failed)? {
+                0 => Err(StoreError::Conflict { kind: kind.name(), id }),
+                _ => Ok(next),
+            }
+        })
+        .await
+    }
+
+    async fn remove(&self, kind: Kind, id: &str) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.run(move |connection| {
+            connection
+                .query_row("DELETE FROM records WHERE kind = ? AND id = ? RETURNING 1", params![kind.name(), id], |_| Ok(()))
+                .optional()
+                .map_err(failed)?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+fn failed(error: rusqlite::Error) -> StoreError {
+    StoreError::Failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn of_two_changes_from_the_same_version_one_wins() {
+        let store = Embedded::in_memory().expect("a store");
+        let first = store.put(Kind::Incident, "a", "1".into(), 0).await.expect("new");
+        assert!(matches!(store.put(Kind::Incident, "a", "x".into(), 0).await, Err(StoreError::Conflict { .. })));
+        let second = store.put(Kind::Incident, "a", "2".into(), first).await.expect("changed");
+        assert!(matches!(store.put(Kind::Incident, "a", "3".into(), first).await, Err(StoreError::Conflict { .. })));
+        let kept = store.list(Kind::Incident).await.expect("read");
+        assert_eq!(kept, [Record { id: "a".into(), version: second, body: "2".into() }]);
+        assert_eq!(store.list(Kind::Silence).await.expect("read"), []);
+        store.remove(Kind::Incident, "a").await.expect("removed");
+        store.remove(Kind::Incident, "a").await.expect("not there, and no error");
+        assert_eq!(store.list(Kind::Incident).await.expect("read"), []);
+    }
+
+    #[tokio::test]
+    async fn what_was_kept_is_there_after_a_restart_and_a_later_layout_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("podoctor.db");
+        let store = Embedded::open(&path).expect("opened");
+        store.put(Kind::Silence, "s", "{}".into(), 0).await.expect("kept");
+        drop(store);
+        let store = Embedded::open(&path).expect("opened again");
+        assert_eq!(store.list(Kind::Silence).await.expect("read").len(), 1);
+        store.0.lock().expect("free").pragma_update(None, "user_version", 99).expect("set");
+        drop(store);
+        let refused = Embedded::open(&path).err().expect("refused").to_string();
+        assert!(refused.contains("later version"), "{refused}");
+    }
+}

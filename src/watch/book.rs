@@ -1,0 +1,350 @@
+//! The book of incidents: what opens, joins, calms down, is resolved and comes back. Pure; what it touches is to be shown.
+
+use super::incident::{Digest, Incident, Key, State, Subject, Told};
+use super::state::{Due, PodKey};
+use super::stuck::Symptom;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How long nothing may be wrong before an incident is resolved.
+const HOLD_DOWN: SignedDuration = SignedDuration::from_secs(30);
+/// An incident that comes back within this goes on in its thread.
+const REOPEN_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+/// How long resolved incidents are kept for that, and for their last edit.
+const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(2);
+/// How many times a thread is reminded.
+const REMINDERS: u32 = 3;
+/// At the start more than this many incidents are told in one summary.
+const SUMMARY_ABOVE: usize = 3;
+
+/// When many incidents become one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Storm {
+    /// More than this many messages …
+    pub messages: usize,
+    /// … within this time.
+    pub within: SignedDuration,
+}
+
+/// Something to say in the thread of an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// It is there: the evidence and the fix.
+    Opened,
+    Acknowledged { by: String },
+    Resolved { after: SignedDuration },
+    Reopened,
+    Reminder { number: u32, open_for: SignedDuration },
+}
+
+/// What changed, and is to be kept and shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Touched {
+    pub incidents: BTreeSet<String>,
+    pub digests: BTreeSet<String>,
+    pub notes: Vec<(String, Note)>,
+}
+
+impl Touched {
+    fn incident(id: &str) -> Self {
+        Self { incidents: [id.to_owned()].into(), ..Self::default() }
+    }
+
+    fn note(mut self, id: &str, note: Note) -> Self {
+        self.notes.push((id.to_owned(), note));
+        self
+    }
+
+    /// Adds what another change touched.
+    pub fn add(&mut self, other: Self) {
+        self.incidents.extend(other.incidents);
+        self.digests.extend(other.digests);
+        self.notes.extend(other.notes);
+    }
+}
+
+/// The incidents of all clusters.
+#[derive(Debug, Default)]
+pub struct Book {
+    pub incidents: BTreeMap<String, Incident>,
+    pub digests: BTreeMap<String, Digest>,
+    /// When messages were opened lately.
+    opened: VecDeque<Timestamp>,
+    numbers: u64,
+}
+
+impl Book {
+    /// Returns a book that goes on where another one stopped.
+    pub fn of(incidents: Vec<Incident>, digests: Vec<Digest>) -> Self {
+        Self {
+            incidents: incidents.into_iter().map(|incident| (incident.id.clone(), incident)).collect(),
+            digests: digests.into_iter().map(|digest| (digest.id.clone(), digest)).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Lets a pod join an incident that is open already and fits without a diagnosis: same workload or node, same symptom.
+    pub fn join(&mut self, cluster: &str, due: &Due) -> Option<Touched> {
+        let subjects = [Subject::of(&due.workload), Subject::Node { name: due.node.clone().unwrap_or_default() }];
+        let incident = self.incidents.values_mut().find(|incident| {
+            incident.is_open()
+                && incident.key.cluster == cluster
+                && incident.symptom == due.symptom
+                && (subjects[0] == incident.key.subject
+                    || (due.node_is_silent && subjects[1] == incident.key.subject))
+        })?;
+        enter(incident, due);
+        Some(Touched::incident(&incident.id).with_digest(incident))
+    }
+
+    /// A pod was diagnosed: it joins the incident of that key, brings it back, or opens one.
+    pub fn sick(&mut self, key: Key, due: &Due, told: Told, channel: &str, now: Timestamp) -> Touched {
+        let recent = |incident: &&mut Incident| match incident.state {
+            State::Resolved { at } => now.duration_since(at) < REOPEN_WITHIN,
+            _ => true,
+        };
+        if let Some(incident) = self.incidents.values_mut().filter(|incident| incident.key == key).find(recent) {
+            let was_open = incident.is_open();
+            enter(incident, due);
+            incident.told = told;
+            let id = incident.id.clone();
+            let touched = Touched::incident(&id).with_digest(incident);
+            if was_open {
+                return touched;
+            }
+            incident.state = State::Open;
+            incident.reopened += 1;
+            incident.since = due.since;
+            return touched.note(&id, Note::Reopened);
+        }
+        let id = self.new_id(&key, now);
+        let mut incident = Incident {
+            id: id.clone(),
+            key,
+            symptom: due.symptom,
+            since: due.since,
+            opened: now,
+            state: State::Open,
+            pods: BTreeSet::new(),
+            most: 0,
+            nodes: BTreeSet::new(),
+            calm_since: None,
+            told,
+            channel: channel.to_owned(),
+            placed: false,
+            digest: None,
+            message: None,
+            reminders: 0,
+            reminded: None,
+            reopened: 0,
+        };
+        enter(&mut incident, due);
+        self.incidents.insert(id.clone(), incident);
+        Touched::incident(&id)
+    }
+
+    /// Gives the incidents that are told nowhere yet their place: a message each, or in a storm and at the start one
+    /// digest a channel.
+    pub fn place(&mut self, at_start: bool, storm: Storm, now: Timestamp) -> Touched {
+        while self.opened.front().is_some_and(|at| now.duration_since(*at) > storm.within) {
+            self.opened.pop_front();
+        }
+        let is_new = |incident: &Incident| {
+            incident.is_open() && !incident.placed
+        };
+        let mut new: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for incident in self.incidents.values().filter(|incident| is_new(incident)) {
+            new.entry(incident.channel.clone()).or_default().push(incident.id.clone());
+        }
+        let mut touched = Touched::default();
+        for (channel, ids) in new {
+            // The digest is a message too: it takes the last place.
+            let room = storm.messages.saturating_sub(self.opened.len() + 1);
+            let summary = at_start && ids.len() > SUMMARY_ABOVE;
+            let fits = match ids.len() {
+                _ if summary => 0,
+                count if count <= room => count,
+                count if count > storm.messages => 0,
+                _ => room,
+            };
+            let (own, rest) = ids.split_at(fits);
+            for id in own {
+                self.opened.push_back(now);
+                if let Some(incident) = self.incidents.get_mut(id) {
+                    (incident.placed, incident.reminded) = (true, Some(now));
+                    touched.add(Touched::incident(id).note(id, Note::Opened));
+                }
+            }
+            if !rest.is_empty() {
+                touched.add(self.digest(&channel, rest, summary, storm, now));
+            }
+        }
+        touched
+    }
+
+    fn digest(&mut self, channel: &str, ids: &[String], at_start: bool, storm: Storm, now: Timestamp) -> Touched {
+        let going_on = self.digests.values().find(|digest| {
+            digest.channel == channel && !digest.at_start && now.duration_since(digest.opened) < storm.within * 6
+        });
+        let id = match going_on.filter(|_| !at_start) {
+            Some(digest) => digest.id.clone(),
+            None => {
+                self.numbers += 1;
+                self.opened.push_back(now);
+                let id = format!("digest-{:x}-{}", now.as_millisecond(), self.numbers);
+                let digest = Digest {
+                    id: id.clone(),
+                    channel: channel.to_owned(),
+                    at_start,
+                    opened: now,
+                    incidents: Vec::new(),
+                    message: None,
+                };
+                self.digests.insert(id.clone(), digest);
+                id
+            }
+        };
+        let mut touched = Touched { digests: [id.clone()].into(), ..Touched::default() };
+        for incident in ids {
+            if let Some(incident) = self.incidents.get_mut(incident) {
+                incident.digest = Some(id.clone());
+                (incident.placed, incident.reminded) = (true, Some(now));
+                touched.incidents.insert(incident.id.clone());
+            }
+        }
+        if let Some(digest) = self.digests.get_mut(&id) {
+            digest.incidents.extend(ids.iter().cloned());
+        }
+        touched
+    }
+
+    /// A pod is well or gone.
+    pub fn leave(&mut self, cluster: &str, pod: &PodKey, now: Timestamp) -> Touched {
+        let mut touched = Touched::default();
+        for incident in self.incidents.values_mut() {
+            if incident.key.cluster == cluster && incident.pods.remove(pod) {
+                if incident.pods.is_empty() && incident.is_open() {
+                    incident.calm_since = Some(now);
+                }
+                touched.add(Touched::incident(&incident.id).with_digest(incident));
+            }
+        }
+        touched
+    }
+
+    /// A person says that they look after it.
+    pub fn acknowledge(&mut self, id: &str, by: &str, now: Timestamp) -> Touched {
+        let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.state == State::Open) else {
+            return Touched::default();
+        };
+        incident.state = State::Acknowledged { by: by.to_owned(), at: now };
+        Touched::incident(id).with_digest(incident).note(id, Note::Acknowledged { by: by.to_owned() })
+    }
+
+    /// Does what time alone brings: resolves what has been calm for long enough, reminds of what nobody looks after.
+    /// `still` tells whether a subject has pods in trouble that are not due yet.
+    pub fn tick(
+        &mut self,
+        now: Timestamp,
+        remind_after: Option<SignedDuration>,
+        still: impl Fn(&Key) -> bool,
+    ) -> Touched {
+        let mut touched = Touched::default();
+        for incident in self.incidents.values_mut() {
+            if let Some(calm) = incident.calm_since
+                && now.duration_since(calm) >= HOLD_DOWN
+                && !still(&incident.key)
+            {
+                incident.calm_since = None;
+                incident.state = State::Resolved { at: calm };
+                let after = calm.duration_since(incident.since);
+                let id = incident.id.clone();
+                touched.add(Touched::incident(&id).with_digest(incident).note(&id, Note::Resolved { after }));
+            }
+            if let (Some(after), State::Open, Some(last), Some(_)) =
+                (remind_after, &incident.state, incident.reminded, &incident.message)
+                && incident.reminders < REMINDERS
+                && now.duration_since(last) >= after
+            {
+                incident.reminders += 1;
+                incident.reminded = Some(now);
+                let note = Note::Reminder {
+                    number: incident.reminders,
+                    open_for: now.duration_since(incident.since),
+                };
+                let id = incident.id.clone();
+                touched.add(Touched::incident(&id).note(&id, note));
+            }
+        }
+        touched
+    }
+
+    /// Takes out what was resolved long ago; returns the ids of incidents and of digests.
+    pub fn forget(&mut self, now: Timestamp) -> (Vec<String>, Vec<String>) {
+        let old = |incident: &Incident| match incident.state {
+            State::Resolved { at } => now.duration_since(at) >= FORGET_AFTER,
+            _ => false,
+        };
+        let gone: Vec<String> = self.incidents.values().filter(|i| old(i)).map(|i| i.id.clone()).collect();
+        self.incidents.retain(|_, incident| !old(incident));
+        let empty: Vec<String> = self
+            .digests
+            .values()
+            .filter(|digest| !digest.incidents.iter().any(|id| self.incidents.contains_key(id)))
+            .map(|digest| digest.id.clone())
+            .collect();
+        self.digests.retain(|id, _| !empty.contains(id));
+        (gone, empty)
+    }
+
+    /// Returns the next moment at which [`tick`](Self::tick) may do something.
+    pub fn next(&self, remind_after: Option<SignedDuration>) -> Option<Timestamp> {
+        let at = |from: Timestamp, after| from.saturating_add(after).ok();
+        let calm = self.incidents.values().filter_map(|i| at(i.calm_since?, HOLD_DOWN));
+        let remind = self.incidents.values().filter_map(|i| {
+            (i.state == State::Open && i.message.is_some() && i.reminders < REMINDERS).then_some(())?;
+            at(i.reminded?, remind_after?)
+        });
+        calm.chain(remind).min()
+    }
+
+    /// Returns the open incidents.
+    pub fn open(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values().filter(|incident| incident.is_open())
+    }
+
+    fn new_id(&mut self, key: &Key, now: Timestamp) -> String {
+        self.numbers += 1;
+        // Readable in logs, unique within a store: nothing secret, everybody in the workspace can read it.
+        format!("{}-{:x}-{}", key.cause, now.as_millisecond(), self.numbers)
+    }
+}
+
+impl Touched {
+    fn with_digest(mut self, incident: &Incident) -> Self {
+        self.digests.extend(incident.digest.clone());
+        self
+    }
+}
+
+fn enter(incident: &mut Incident, due: &Due) {
+    incident.pods.insert(due.pod.clone());
+    incident.nodes.extend(due.node.clone());
+    incident.most = incident.most.max(incident.pods.len());
+    incident.since = incident.since.min(due.since);
+    incident.calm_since = None;
+}
+
+/// Returns the symptom's own incident subject: pods of a silent node are that node's.
+pub fn subject(due: &Due, cause: &str) -> Subject {
+    let of_node = matches!(cause, "node-lost" | "node-not-ready" | "node-shutdown");
+    match &due.node {
+        Some(node) if of_node || (due.node_is_silent && due.symptom == Symptom::Unknown) => {
+            Subject::Node { name: node.clone() }
+        }
+        _ => Subject::of(&due.workload),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! An incident: one workload or node, one cause, from the first pod that is due until the last one is well.
+
+use super::state::PodKey;
+use super::stuck::Symptom;
+use crate::facts::Workload;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What ails.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    Workload { kind: String, namespace: String, name: String },
+    Node { name: String },
+}
+
+impl Subject {
+    /// Returns the subject that a workload is.
+    pub fn of(workload: &Workload) -> Self {
+        Self::Workload {
+            kind: workload.kind.clone(),
+            namespace: workload.namespace.clone(),
+            name: workload.name.clone(),
+        }
+    }
+
+    /// Returns how people name it: `prod/manage`, `node a3`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Workload { namespace, name, .. } => format!("{namespace}/{name}"),
+            Self::Node { name } => format!("node {name}"),
+        }
+    }
+
+    /// Returns the namespace it lies in; a node lies in none.
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Workload { namespace, .. } => Some(namespace),
+            Self::Node { .. } => None,
+        }
+    }
+}
+
+/// What makes two sicknesses one incident.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    pub cluster: String,
+    pub subject: Subject,
+    /// The cause's id; `unknown` where none is sure.
+    pub cause: String,
+}
+
+/// Words of a diagnosis that outlive it: an incident is told again after a restart, when its pods may be gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spoken {
+    pub en: String,
+    pub zh: String,
+}
+
+/// What a diagnosis said of the incident.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The cause with this pod's values, with `likely` where it is.
+    pub summary: Spoken,
+    /// The first thing to do.
+    pub fix: Option<Spoken>,
+    /// How many pods the workload wants, where that was read.
+    pub wanted: Option<usize>,
+}
+
+/// Where an incident stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum State {
+    Open,
+    Acknowledged { by: String, at: Timestamp },
+    Resolved { at: Timestamp },
+}
+
+/// A message of ours in a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Address {
+    pub channel: String,
+    pub id: String,
+}
+
+/// One incident, as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    pub id: String,
+    pub key: Key,
+    pub symptom: Symptom,
+    /// Since when the first of its pods was in trouble.
+    pub since: Timestamp,
+    pub opened: Timestamp,
+    pub state: State,
+    /// The pods that are in trouble now.
+    pub pods: BTreeSet<PodKey>,
+    /// All pods that ever were, as a number.
+    pub most: usize,
+    pub nodes: BTreeSet<String>,
+    /// Since when no pod is in trouble any more; resolved after the hold-down.
+    pub calm_since: Option<Timestamp>,
+    pub told: Told,
+    pub channel: String,
+    /// It was given a message of its own, or a digest.
+    pub placed: bool,
+    /// The digest that tells it, in a storm or at the start; it has no message of its own then.
+    pub digest: Option<String>,
+    pub message: Option<Address>,
+    /// How often its thread was reminded, and when last.
+    pub reminders: u32,
+    pub reminded: Option<Timestamp>,
+    /// How often it came back.
+    pub reopened: u32,
+}
+
+impl Incident {
+    /// Returns true while it is not resolved.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state, State::Resolved { .. })
+    }
+}
+
+/// Several incidents told in one message: a storm, or what was sick already when podoctor started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    pub id: String,
+    pub channel: String,
+    /// What was there when podoctor started, not a storm.
+    pub at_start: bool,
+    pub opened: Timestamp,
+    pub incidents: Vec<String>,
+    pub message: Option<Address>,
+}
