@@ -8,8 +8,10 @@ use crate::chat::slack::{Inbox, SlackFront, http};
 use crate::cluster::ClusterSource;
 use crate::handlers::Clusters;
 use crate::handlers::respond::Desk;
+use crate::handlers::watching::{self, Event, Watching};
 use crate::server::{self, Health};
-use crate::settings::{Credentials, InForce, Reloader, Settings};
+use crate::settings::{Credentials, InForce, Reloader, Settings, StoreKind};
+use crate::store::Embedded;
 use anyhow::Context;
 use jiff::Timestamp;
 use metrics::{Handled, Metrics};
@@ -17,7 +19,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -29,6 +31,7 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// The bot, ready to run.
 pub struct App {
     desk: Arc<Desk<SlackFront>>,
+    watching: Option<(Watching<SlackFront, Embedded>, mpsc::Receiver<Event>)>,
     credentials: Credentials,
     listener: TcpListener,
     metrics: Arc<Metrics>,
@@ -36,19 +39,36 @@ pub struct App {
 }
 
 impl App {
-    /// Prepares everything that can fail: Slack's tokens, and the address to listen on.
+    /// Prepares everything that can fail: Slack's tokens, the address to listen on, and what the store remembers.
+    /// Without a store nothing is watched.
     ///
     /// # Errors
     /// Says which of them cannot be used.
-    pub async fn build(settings: Settings, credentials: Credentials, clusters: Clusters) -> anyhow::Result<Self> {
+    pub async fn build(
+        settings: Settings,
+        credentials: Credentials,
+        clusters: Clusters,
+        store: Option<Embedded>,
+    ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(settings.http.listen)
             .await
             .with_context(|| format!("cannot listen on {} (setting http.listen)", settings.http.listen))?;
         let front = SlackFront::connect(&settings.slack.api_url, &credentials).await?;
         let own_team = front.me().team_id.clone();
         tracing::info!(team = own_team, bot = front.me().user_id, "slack accepts the bot token");
-        let desk = Desk { front: Arc::new(front), clusters, settings: InForce::new(settings), own_team };
-        Ok(Self { desk: Arc::new(desk), credentials, listener, metrics: Arc::default(), reloader: None })
+        let (front, settings) = (Arc::new(front), InForce::new(settings));
+        let mut watch = None;
+        let watching = match store {
+            None => None,
+            Some(store) => {
+                let (events, inbox) = watching::channel();
+                watch = Some(events.clone());
+                let resumed = Watching::resume(front.clone(), clusters.clone(), settings.clone(), store, events).await;
+                Some((resumed.context("what the store remembers cannot be read")?, inbox))
+            }
+        };
+        let desk = Desk { front, clusters, settings, own_team, watch };
+        Ok(Self { desk: Arc::new(desk), watching, credentials, listener, metrics: Arc::default(), reloader: None })
     }
 
     /// Lets the app take up changed settings while it runs.
@@ -95,6 +115,12 @@ impl App {
         parts.spawn(async move { server.await.context("the HTTP server failed") });
         if let Some(reloader) = self.reloader {
             parts.spawn(reload::keep(reloader, self.desk.settings.clone()));
+        }
+        if let Some((watching, inbox)) = self.watching {
+            parts.spawn(async move {
+                watching.run(inbox).await;
+                anyhow::bail!("the watch ended")
+            });
         }
         let mut work = JoinSet::new();
         tokio::pin!(stop);
@@ -176,4 +202,20 @@ fn expanded(path: &str) -> std::path::PathBuf {
         (Some(rest), Some(home)) => home.join(rest),
         _ => path.into(),
     }
+}
+
+/// Opens the store that the settings name; `None` = there is nowhere to tell an alert, so nothing is watched.
+///
+/// # Errors
+/// Where it cannot be opened, with its path.
+pub fn store(settings: &Settings) -> anyhow::Result<Option<Embedded>> {
+    if settings.slack.default_channel.is_none() && settings.routes.is_empty() {
+        tracing::info!("no alerts: slack.default_channel and routes are not set");
+        return Ok(None);
+    }
+    anyhow::ensure!(
+        settings.store.kind != StoreKind::Kubernetes,
+        "store.kind: kubernetes is not there yet; take embedded, with store.path on a volume"
+    );
+    Ok(Some(Embedded::open(&settings.store.path).context("store.path")?))
 }

@@ -3,6 +3,8 @@
 pub mod clusters;
 pub mod ask;
 pub mod status;
+pub mod quiet;
 pub mod respond;
+pub mod watching;
 
 pub use clusters::Clusters;

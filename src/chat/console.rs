@@ -48,6 +48,14 @@ impl Front for ConsoleFront {
         Ok(Posted { channel: place.channel.clone(), id })
     }
 
+    async fn post_as(&self, place: &Place, message: &Message, _key: &str) -> Result<Posted, FrontError> {
+        self.post(place, message).await
+    }
+
+    async fn find(&self, _place: &Place, _key: &str) -> Result<Option<Posted>, FrontError> {
+        Ok(None)
+    }
+
     async fn edit(&self, _posted: &Posted, message: &Message) -> Result<(), FrontError> {
         self.say(message);
         Ok(())

@@ -100,6 +100,15 @@ pub enum FrontError {
 pub trait Front: Send + Sync {
     /// Posts a message; long ones are cut to fit, with the whole in a file or further replies.
     fn post(&self, place: &Place, message: &Message) -> impl Future<Output = Result<Posted, FrontError>> + Send;
+    /// Posts a message that carries a key, by which [`find`](Self::find) finds it again. The key is no secret.
+    fn post_as(
+        &self,
+        place: &Place,
+        message: &Message,
+        key: &str,
+    ) -> impl Future<Output = Result<Posted, FrontError>> + Send;
+    /// Returns the bot's own message that carries a key, where it was posted lately.
+    fn find(&self, place: &Place, key: &str) -> impl Future<Output = Result<Option<Posted>, FrontError>> + Send;
     /// Replaces one of the bot's own messages.
     fn edit(&self, posted: &Posted, message: &Message) -> impl Future<Output = Result<(), FrontError>> + Send;
     /// Adds a reaction of the bot's own; doing it twice is no error.

@@ -130,7 +130,15 @@ impl SlackFront {
 impl Front for SlackFront {
     async fn post(&self, place: &Place, message: &Message) -> Result<Posted, FrontError> {
         let key = format!("{:016x}", std::hash::RandomState::new().build_hasher().finish());
-        self.post_as(place, message, &key).await
+        self.post_keyed(place, message, &key).await
+    }
+
+    async fn post_as(&self, place: &Place, message: &Message, key: &str) -> Result<Posted, FrontError> {
+        self.post_keyed(place, message, key).await
+    }
+
+    async fn find(&self, place: &Place, key: &str) -> Result<Option<Posted>, FrontError> {
+        self.find_keyed(place, key).await
     }
 
     async fn edit(&self, posted: &Posted, message: &Message) -> Result<(), FrontError> {

@@ -32,7 +32,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     log_to_stderr("info");
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let clusters = app::clusters(&settings).await?;
-        let app = App::build(settings, credentials, clusters).await?.reloading(reloader);
+        let store = app::store(&settings)?;
+        let app = App::build(settings, credentials, clusters, store).await?.reloading(reloader);
         tracing::info!(address = %app.address()?, "podoctor is up");
         app.run(stop_signal()).await
     })?;

@@ -9,7 +9,8 @@ use crate::handlers::Clusters;
 use crate::handlers::respond::Desk;
 use crate::playground::cluster::RecordedCluster;
 use crate::playground::slack::{Config, Workspace};
-use crate::settings::{Credentials, InForce, Secret, Settings};
+use crate::store::Embedded;
+use crate::settings::{Credentials, HumanDuration, InForce, Secret, Settings, Thresholds};
 use anyhow::Context;
 use jiff::Timestamp;
 use std::net::Ipv4Addr;
@@ -87,8 +88,10 @@ async fn page(args: &Args, clusters: Clusters) -> anyhow::Result<()> {
     let mut settings = Settings::default();
     settings.slack.api_url = workspace.api_url();
     settings.slack.default_channel = Some(CHANNEL.to_owned());
+    settings.watch.thresholds = impatient();
+    settings.watch.resolve_after = HumanDuration::seconds(5);
     settings.http.listen = (Ipv4Addr::LOCALHOST, 0).into();
-    let app = App::build(settings, credentials, clusters).await?;
+    let app = App::build(settings, credentials, clusters, Some(Embedded::in_memory()?)).await?;
     let seen = workspace.clone();
     let mut bot = tokio::spawn(app.run(stop_signal()));
     if !seen.wait_for_sockets(1, READY).await {
@@ -101,6 +104,12 @@ async fn page(args: &Args, clusters: Clusters) -> anyhow::Result<()> {
         end = &mut bot => end.context("the bot failed")?,
         end = &mut serving => end.context("the workspace failed")?.context("the workspace failed"),
     }
+}
+
+/// Nobody who tries podoctor wants to wait for five minutes.
+fn impatient() -> Thresholds {
+    let soon = HumanDuration::seconds(5);
+    Thresholds { pending: soon, creating: soon, terminating: soon, not_ready: soon, crash_looping: soon, unknown: soon }
 }
 
 /// Lets a colleague say what there is to see, so that a newcomer does not face an empty channel.
@@ -116,6 +125,7 @@ fn welcome(workspace: &Workspace) {
 
 async fn console(clusters: Clusters) -> anyhow::Result<()> {
     let desk = Desk {
+        watch: None,
         front: Arc::new(ConsoleFront::new(style(), print)),
         clusters,
         settings: InForce::new(Settings::default()),

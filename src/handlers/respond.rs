@@ -4,18 +4,21 @@
 //! or the thread it stands in. Where the bot may not post, the whole answer goes back on the request's own path.
 
 use super::clusters::Clusters;
-use super::{ask, status};
+use super::watching::{Ask as AskWatch, Event, Reaction};
+use super::{ask, quiet, status};
 use crate::access::{self, Refusal, Who};
 use crate::chat::command::{self, Request};
 use crate::chat::front::{Front, FrontError, Incoming, Place, Posted, What};
 use crate::diagnosis::{Language, causes};
 use crate::question::nearest;
 use crate::render::message::{Message, Reply};
-use crate::render::{catalogue, guidance};
+use crate::render::{alert, catalogue, guidance};
 use crate::settings::{self, InForce, Settings};
 use crate::target::{Target, What as TargetWhat};
 use jiff::Timestamp;
+use crate::watch::incident::Address;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// What answers are made from and where they go.
 pub struct Desk<F> {
@@ -24,6 +27,8 @@ pub struct Desk<F> {
     pub settings: InForce,
     /// The workspace whose people may ask.
     pub own_team: String,
+    /// The way to the watch, where there is one.
+    pub watch: Option<mpsc::Sender<Event>>,
 }
 
 /// How an answer wants to be heard.
@@ -61,8 +66,15 @@ impl<F: Front> Desk<F> {
                 let said = self.answer(&command::parse_mention(text), text, incoming, false, now, language).await;
                 self.say_in_thread(incoming, message, said).await
             }
-            // Buttons, reactions and the home tab belong to alerts and remedies.
-            What::Click { .. } | What::Reaction { .. } | What::HomeOpened => Ok(()),
+            What::Click { message, action, .. } => match reaction_of_button(action) {
+                Some(reaction) => self.react(incoming, message, reaction, language).await,
+                None => Ok(()),
+            },
+            What::Reaction { message, name, added: true } => match reaction_of_emoji(name) {
+                Some(reaction) => self.react(incoming, message, reaction, language).await,
+                None => Ok(()),
+            },
+            What::Reaction { .. } | What::HomeOpened => Ok(()),
         }
     }
 
@@ -91,11 +103,38 @@ impl<F: Front> Desk<F> {
                 let all = Target { cluster: None, what: TargetWhat::Cluster };
                 Said::Openly(ask::ask(&self.clusters, &all, now, asker, language).await)
             }
+            Request::Silence { .. } | Request::Unsilence(_) | Request::Silences | Request::History(_) => {
+                let by = &incoming.person.id;
+                match quiet::answer(self.watch.as_ref(), &self.clusters, request, by, now, language).await {
+                    Ok(message) => Said::Openly(Reply::just(message)),
+                    Err(why) => Said::Openly(guidance::sorry(text, &why, asker, language)),
+                }
+            }
             Request::Diagnose(target) => Said::Openly(ask::ask(&self.clusters, target, now, asker, language).await),
             Request::Unclear(unclear) => {
                 Said::Openly(guidance::sorry(text, &guidance::unclear(unclear, language), asker, language))
             }
         }
+    }
+
+    /// A person reacts to one of our messages. Whether it is an alert, the watch knows.
+    async fn react(
+        &self,
+        incoming: &Incoming,
+        message: &str,
+        reaction: Reaction,
+        language: Language,
+    ) -> Result<(), FrontError> {
+        if let Err(refusal) = self.may_ask(&Request::Silences, incoming).await {
+            let refused = guidance::refused(&refusal, language);
+            return self.front.whisper(&incoming.place, &incoming.person, &refused).await;
+        }
+        let Some(watch) = &self.watch else { return Ok(()) };
+        let message = Address { channel: incoming.place.channel.clone(), id: message.to_owned() };
+        let ask = AskWatch::React { message, by: incoming.person.id.clone(), reaction };
+        // The watch ends with the process only.
+        let _ = watch.send(Event::Asked(ask)).await;
+        Ok(())
     }
 
     async fn may_ask(&self, request: &Request, incoming: &Incoming) -> Result<(), Refusal> {
@@ -113,7 +152,10 @@ impl<F: Front> Desk<F> {
             }
         }
         let named = match request {
-            Request::Diagnose(target) => target.cluster.as_deref(),
+            Request::Diagnose(target)
+            | Request::Silence { target, .. }
+            | Request::Unsilence(target)
+            | Request::History(target) => target.cluster.as_deref(),
             _ => None,
         };
         let cluster = self.clusters.get(named).map_or("", |cluster| cluster.name.as_str());
@@ -168,6 +210,24 @@ impl<F: Front> Desk<F> {
             Some(path) => self.front.respond(path, message, false).await,
             None => self.front.whisper(&incoming.place, &incoming.person, message).await,
         }
+    }
+}
+
+fn reaction_of_button(action: &str) -> Option<Reaction> {
+    match action {
+        alert::ACKNOWLEDGE => Some(Reaction::Acknowledge),
+        alert::MUTE => Some(Reaction::Mute),
+        alert::AGAIN => Some(Reaction::Again),
+        _ => None,
+    }
+}
+
+fn reaction_of_emoji(name: &str) -> Option<Reaction> {
+    match name {
+        "eyes" => Some(Reaction::Acknowledge),
+        "mute" => Some(Reaction::Mute),
+        "repeat" => Some(Reaction::Again),
+        _ => None,
     }
 }
 

@@ -59,6 +59,10 @@ fn headline(incident: &Incident, language: Language) -> Line {
         };
         return vec![plain("✅ "), name, plain(words)];
     }
+    if incident.pods.is_empty() {
+        let words = pick(language, ": no pod is in trouble any more, watching whether it lasts", "：已无异常 Pod，正在观察是否稳定");
+        return vec![plain("🟡 "), name, plain(words)];
+    }
     let (now, wanted) = (incident.pods.len(), incident.told.wanted.unwrap_or(0));
     let sign = match &incident.key.cause {
         cause if cause == "unknown" => "⚪",
@@ -159,8 +163,8 @@ pub fn note(note: &Note, incident: &Incident, language: Language) -> Option<Mess
 fn resolved(after: SignedDuration, language: Language) -> Line {
     let after = phrase::duration(after, language);
     vec![plain(match language {
-        Language::English => format!("✅ Resolved after {after}: every pod of it is well or gone, for 30 s now."),
-        Language::Chinese => format!("✅ 已恢复，历时 {after}：相关 Pod 均已正常或消失，并保持了 30 秒。"),
+        Language::English => format!("✅ Resolved after {after}: every pod of it is well or gone, and it lasts."),
+        Language::Chinese => format!("✅ 已恢复，历时 {after}：相关 Pod 均已正常或消失，并已保持稳定。"),
     })]
 }
 

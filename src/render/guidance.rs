@@ -8,7 +8,7 @@ use crate::diagnosis::Language;
 
 /// Returns the help.
 pub fn help(language: Language) -> Message {
-    let rows: [(&str, &str, &str); 8] = [
+    let rows: [(&str, &str, &str); 10] = [
         (
             "/podoctor prod/manage-5bd...",
             "why is this pod stuck? The start of its name will do",
@@ -23,6 +23,12 @@ pub fn help(language: Language) -> Message {
         ("/podoctor", "everything that is wrong in the cluster", "集群里的所有问题"),
         ("/podoctor eu-1:prod/web-1", "in another cluster", "在另一个集群里"),
         ("/podoctor causes cgroup-oom", "what a cause means, and what to do", "一个原因的含义和处理方法"),
+        (
+            "/podoctor silence prod/web 2h known",
+            "no alerts of it for a while; unsilence TARGET, silences",
+            "暂时不再通知；unsilence 目标、silences",
+        ),
+        ("/podoctor history prod/web", "what was told of it", "关于它的通知记录"),
         ("/podoctor status", "which clusters I see", "我能看到哪些集群"),
         (
             "@podoctor why is prod/manage-5bd... stuck?",
@@ -72,6 +78,12 @@ pub fn unclear(unclear: &Unclear, language: Language) -> String {
             Language::English => format!("I cannot read that as a target: {error}."),
             Language::Chinese => format!("我无法把它读作目标：{error}。"),
         },
+        Unclear::NoLength => pick(
+            language,
+            "How long? Write /podoctor silence TARGET 2h why; s, m, h and d are known, 30d is the longest.",
+            "要静默多久？请写 /podoctor silence 目标 2h 原因；单位可用 s、m、h、d，最长 30d。",
+        )
+        .to_owned(),
         Unclear::NoTarget => pick(
             language,
             "I see no target in that. Name a pod as NAMESPACE/POD, such as prod/manage-5bd...",

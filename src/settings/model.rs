@@ -105,7 +105,7 @@ pub struct Cluster {
 }
 
 /// When a pod counts as stuck.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Watch {
     /// How long a pod may be in a state before it is told.
@@ -117,6 +117,20 @@ pub struct Watch {
     pub storm: Storm,
     /// After how long the thread of an alert that nobody acknowledged is reminded, at most three times. None = never.
     pub remind_after: Option<HumanDuration>,
+    /// How long nothing may be wrong before an alert turns green.
+    pub resolve_after: HumanDuration,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self {
+            thresholds: Thresholds::default(),
+            overrides: Vec::new(),
+            storm: Storm::default(),
+            remind_after: None,
+            resolve_after: HumanDuration::seconds(30),
+        }
+    }
 }
 
 /// When many incidents become one message: more than `messages` of them within `within`.

@@ -54,6 +54,7 @@ impl Rules<'_> {
         for (key, duration) in all {
             self.at_least_a_second(&[Step::Key("watch"), Step::Key("thresholds"), Step::Key(key)], duration);
         }
+        self.at_least_a_second(&[Step::Key("watch"), Step::Key("resolve_after")], self.settings.watch.resolve_after);
         self.at_least_a_second(&[Step::Key("remedy_expiry")], self.settings.remedy_expiry);
     }
 

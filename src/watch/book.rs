@@ -6,8 +6,6 @@ use super::stuck::Symptom;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// How long nothing may be wrong before an incident is resolved.
-const HOLD_DOWN: SignedDuration = SignedDuration::from_secs(30);
 /// An incident that comes back within this goes on in its thread.
 const REOPEN_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 /// How long resolved incidents are kept for that, and for their last edit.
@@ -16,6 +14,15 @@ const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(2);
 const REMINDERS: u32 = 3;
 /// At the start more than this many incidents are told in one summary.
 const SUMMARY_ABOVE: usize = 3;
+
+/// What time alone does to incidents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// How long nothing may be wrong before an incident is resolved.
+    pub hold_down: SignedDuration,
+    /// After how long the thread of what nobody looks after is reminded.
+    pub remind_after: Option<SignedDuration>,
+}
 
 /// When many incidents become one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,13 +151,19 @@ impl Book {
     }
 
     /// Gives the incidents that are told nowhere yet their place: a message each, or in a storm and at the start one
-    /// digest a channel.
-    pub fn place(&mut self, at_start: bool, storm: Storm, now: Timestamp) -> Touched {
+    /// digest a channel. What is `quiet` waits.
+    pub fn place(
+        &mut self,
+        at_start: bool,
+        storm: Storm,
+        now: Timestamp,
+        quiet: impl Fn(&Key) -> bool,
+    ) -> Touched {
         while self.opened.front().is_some_and(|at| now.duration_since(*at) > storm.within) {
             self.opened.pop_front();
         }
         let is_new = |incident: &Incident| {
-            incident.is_open() && !incident.placed
+            incident.is_open() && !incident.placed && !quiet(&incident.key)
         };
         let mut new: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for incident in self.incidents.values().filter(|incident| is_new(incident)) {
@@ -182,11 +195,15 @@ impl Book {
         touched
     }
 
+    /// Puts incidents into the digest that is going on, or into a new one.
     fn digest(&mut self, channel: &str, ids: &[String], at_start: bool, storm: Storm, now: Timestamp) -> Touched {
+        // What belongs to the same storm, or to the same start, goes into the same message.
         let going_on = self.digests.values().find(|digest| {
-            digest.channel == channel && !digest.at_start && now.duration_since(digest.opened) < storm.within * 6
+            digest.channel == channel
+                && digest.at_start == at_start
+                && now.duration_since(digest.opened) < storm.within * 6
         });
-        let id = match going_on.filter(|_| !at_start) {
+        let id = match going_on {
             Some(digest) => digest.id.clone(),
             None => {
                 self.numbers += 1;
@@ -246,13 +263,13 @@ impl Book {
     pub fn tick(
         &mut self,
         now: Timestamp,
-        remind_after: Option<SignedDuration>,
+        pace: Pace,
         still: impl Fn(&Key) -> bool,
     ) -> Touched {
         let mut touched = Touched::default();
         for incident in self.incidents.values_mut() {
             if let Some(calm) = incident.calm_since
-                && now.duration_since(calm) >= HOLD_DOWN
+                && now.duration_since(calm) >= pace.hold_down
                 && !still(&incident.key)
             {
                 incident.calm_since = None;
@@ -262,7 +279,7 @@ impl Book {
                 touched.add(Touched::incident(&id).with_digest(incident).note(&id, Note::Resolved { after }));
             }
             if let (Some(after), State::Open, Some(last), Some(_)) =
-                (remind_after, &incident.state, incident.reminded, &incident.message)
+                (pace.remind_after, &incident.state, incident.reminded, &incident.message)
                 && incident.reminders < REMINDERS
                 && now.duration_since(last) >= after
             {
@@ -298,12 +315,12 @@ impl Book {
     }
 
     /// Returns the next moment at which [`tick`](Self::tick) may do something.
-    pub fn next(&self, remind_after: Option<SignedDuration>) -> Option<Timestamp> {
+    pub fn next(&self, pace: Pace) -> Option<Timestamp> {
         let at = |from: Timestamp, after| from.saturating_add(after).ok();
-        let calm = self.incidents.values().filter_map(|i| at(i.calm_since?, HOLD_DOWN));
+        let calm = self.incidents.values().filter_map(|i| at(i.calm_since?, pace.hold_down));
         let remind = self.incidents.values().filter_map(|i| {
             (i.state == State::Open && i.message.is_some() && i.reminders < REMINDERS).then_some(())?;
-            at(i.reminded?, remind_after?)
+            at(i.reminded?, pace.remind_after?)
         });
         calm.chain(remind).min()
     }

@@ -2,6 +2,7 @@
 //!
 //! Healthy pods are not kept, so this grows with trouble and not with the cluster.
 
+use super::incident::Subject;
 use super::stuck::{self, Stuck, Symptom};
 use super::threshold;
 use crate::facts::Workload;
@@ -185,6 +186,31 @@ impl ClusterState {
             (suspect.told, suspect.due) = (false, at);
             self.queue.insert((at, pod.clone()));
         }
+    }
+
+    /// Returns a pod in trouble as it is now.
+    pub fn describe(&self, pod: &PodKey) -> Option<Due> {
+        self.suspects.get(pod).map(|suspect| describe(pod, suspect, &self.silent))
+    }
+
+    /// Returns true while everything is being listed.
+    pub fn is_listing(&self) -> bool {
+        self.unseen.is_some()
+    }
+
+    /// Returns true where a pod is known to be in trouble, due or not.
+    pub fn has(&self, pod: &PodKey) -> bool {
+        self.suspects.contains_key(pod)
+    }
+
+    /// Returns true where a workload, or a silent node, has pods in trouble, due or not.
+    pub fn has_suspects_of(&self, subject: &Subject) -> bool {
+        self.suspects.values().any(|suspect| match subject {
+            Subject::Node { name } => {
+                self.silent.contains_key(name) && suspect.pod.spec.node_name.as_ref() == Some(name)
+            }
+            Subject::Workload { .. } => Subject::of(&Workload::of_pod(&suspect.pod.metadata)) == *subject,
+        })
     }
 
     /// Returns how many pods are kept.

@@ -27,12 +27,12 @@ const FILE_LIMIT: usize = 900_000;
 const SEARCHED: usize = 5;
 
 impl SlackFront {
-    /// Posts a message that carries `key`, by which [`find`](Self::find) finds it after a crash. No secret: everybody in
+    /// Posts a message that carries `key`, by which [`find_keyed`](Self::find_keyed) finds it after a crash. No secret: everybody in
     /// the workspace can read it.
     ///
     /// # Errors
     /// [`FrontError::Unknown`] where it may stand in the channel; else it does not.
-    pub async fn post_as(&self, place: &Place, message: &Message, key: &str) -> Result<Posted, FrontError> {
+    pub(super) async fn post_keyed(&self, place: &Place, message: &Message, key: &str) -> Result<Posted, FrontError> {
         let drawn = draw::draw(message);
         let posted = match self.post_page(place, Some(&drawn.first), message, key).await {
             Err(FrontError::Rejected { code }) if is_about_blocks(&code) => {
@@ -58,7 +58,7 @@ impl SlackFront {
     ///
     /// # Errors
     /// Where the conversation cannot be read (the scopes `channels:history` and `groups:history` are optional).
-    pub async fn find(&self, place: &Place, key: &str) -> Result<Option<Posted>, FrontError> {
+    pub(super) async fn find_keyed(&self, place: &Place, key: &str) -> Result<Option<Posted>, FrontError> {
         let found = self.search(place, key).await.map_err(|error| error.into_front(true))?;
         Ok(found.map(|id| Posted { channel: place.channel.clone(), id }))
     }

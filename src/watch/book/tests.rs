@@ -3,6 +3,7 @@
 use super::*;
 use crate::facts::Workload;
 
+const PACE: Pace = Pace { hold_down: SignedDuration::from_secs(30), remind_after: None };
 const STORM: Storm = Storm { messages: 10, within: SignedDuration::from_secs(10) };
 
 fn at(seconds: i64) -> Timestamp {
@@ -36,17 +37,17 @@ fn sick(book: &mut Book, workload: &str, name: &str, now: Timestamp) -> String {
 fn pods_join_and_the_last_one_to_be_well_resolves_it_after_the_hold_down() {
     let mut book = Book::default();
     let id = sick(&mut book, "web", "web-1", at(0));
-    assert_eq!(book.place(false, STORM, at(0)).notes, [(id.clone(), Note::Opened)]);
+    assert_eq!(book.place(false, STORM, at(0), |_| false).notes, [(id.clone(), Note::Opened)]);
     assert!(book.join("c", &due("web", "web-2")).is_some());
     assert!(book.join("c", &due("api", "api-1")).is_none());
     assert!(book.join("other", &due("web", "web-3")).is_none());
     book.leave("c", &pod("web-1"), at(60));
-    assert_eq!(book.next(None), None, "one is still sick");
+    assert_eq!(book.next(PACE), None, "one is still sick");
     book.leave("c", &pod("web-2"), at(70));
-    assert_eq!(book.next(None), Some(at(100)));
-    assert_eq!(book.tick(at(99), None, |_| false), Touched::default());
-    assert_eq!(book.tick(at(100), None, |_| true), Touched::default(), "another of its pods is on its way to be due");
-    let notes = book.tick(at(101), None, |_| false).notes;
+    assert_eq!(book.next(PACE), Some(at(100)));
+    assert_eq!(book.tick(at(99), PACE, |_| false), Touched::default());
+    assert_eq!(book.tick(at(100), PACE, |_| true), Touched::default(), "another of its pods is on its way to be due");
+    let notes = book.tick(at(101), PACE, |_| false).notes;
     assert_eq!(notes, [(id, Note::Resolved { after: SignedDuration::from_secs(190) })]);
 }
 
@@ -57,12 +58,12 @@ fn what_comes_back_goes_on_in_the_same_incident() {
     book.leave("c", &pod("web-1"), at(10));
     assert_eq!(sick(&mut book, "web", "web-1", at(20)), id, "within the hold-down nothing is said");
     book.leave("c", &pod("web-1"), at(30));
-    book.tick(at(60), None, |_| false);
+    book.tick(at(60), PACE, |_| false);
     let due = due("web", "web-1");
     let key = book.incidents[&id].key.clone();
     assert_eq!(book.sick(key, &due, Told::default(), "C1", at(600)).notes, [(id.clone(), Note::Reopened)]);
     book.leave("c", &pod("web-1"), at(700));
-    book.tick(at(730), None, |_| false);
+    book.tick(at(730), PACE, |_| false);
     assert_ne!(sick(&mut book, "web", "web-1", at(700 + 3_600)), id, "an hour later it is a new one");
 }
 
@@ -72,7 +73,7 @@ fn fifty_workloads_at_once_are_one_message_and_a_trickle_is_at_most_ten() {
     for n in 0..50 {
         sick(&mut book, &format!("w{n}"), &format!("w{n}-1"), at(0));
     }
-    let touched = book.place(false, STORM, at(0));
+    let touched = book.place(false, STORM, at(0), |_| false);
     assert_eq!((touched.notes.len(), touched.digests.len()), (0, 1));
 
     let mut book = Book::default();
@@ -80,7 +81,7 @@ fn fifty_workloads_at_once_are_one_message_and_a_trickle_is_at_most_ten() {
     for n in 0..50 {
         let now = at(n / 10);
         sick(&mut book, &format!("w{n}"), &format!("w{n}-1"), now);
-        let touched = book.place(false, STORM, now);
+        let touched = book.place(false, STORM, now, |_| false);
         own += touched.notes.len();
         digests.extend(touched.digests);
     }
@@ -93,18 +94,18 @@ fn at_the_start_what_was_sick_already_is_one_summary() {
     for n in 0..5 {
         sick(&mut book, &format!("w{n}"), "p", at(0));
     }
-    let touched = book.place(true, STORM, at(0));
+    let touched = book.place(true, STORM, at(0), |_| false);
     assert_eq!((touched.notes.len(), touched.digests.len()), (0, 1));
-    assert_eq!(book.place(true, STORM, at(1)), Touched::default(), "each is told once");
+    assert_eq!(book.place(true, STORM, at(1), |_| false), Touched::default(), "each is told once");
 }
 
 #[test]
 fn a_thread_is_reminded_three_times_unless_somebody_looks_after_it() {
     let mut book = Book::default();
     let id = sick(&mut book, "web", "web-1", at(0));
-    book.place(false, STORM, at(0));
+    book.place(false, STORM, at(0), |_| false);
     book.incidents.get_mut(&id).expect("there").message = Some(super::super::incident::Address { channel: "C1".into(), id: "1".into() });
-    let every = Some(SignedDuration::from_secs(600));
+    let every = Pace { remind_after: Some(SignedDuration::from_secs(600)), ..PACE };
     assert_eq!(book.next(every), Some(at(600)));
     let reminders = (1..10).map(|n| book.tick(at(n * 600), every, |_| false).notes.len()).sum::<usize>();
     assert_eq!(reminders, 3);

@@ -1,0 +1,100 @@
+//! Silences and the history: what people ask of the watch by command.
+
+use super::clusters::Clusters;
+use super::watching::{Ask, Event};
+use crate::chat::command::Request;
+use crate::diagnosis::Language;
+use crate::render::alert;
+use crate::render::message::{Message, Part, Span};
+use crate::render::phrase::pick;
+use crate::target::Target;
+use crate::watch::silence::Silence;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+
+/// Does what is asked and returns what to say.
+///
+/// # Errors
+/// Says in a sentence why it cannot be done.
+pub async fn answer(
+    watch: Option<&mpsc::Sender<Event>>,
+    clusters: &Clusters,
+    request: &Request,
+    by: &str,
+    now: Timestamp,
+    language: Language,
+) -> Result<Message, String> {
+    let nobody = pick(
+        language,
+        "I watch nothing here: set slack.default_channel or routes in my settings.",
+        "我没有在监视：请在设置中配置 slack.default_channel 或 routes。",
+    );
+    let watch = watch.ok_or_else(|| nobody.to_owned())?;
+    let cluster = |target: &Target| match clusters.get(target.cluster.as_deref()) {
+        Ok(cluster) => Ok(cluster.name.clone()),
+        Err(error) => Err(format!("{error}.")),
+    };
+    match request {
+        Request::Silence { target, length, why } => {
+            let until = SignedDuration::try_from(*length).ok().and_then(|length| now.checked_add(length).ok());
+            let silence = Silence {
+                id: format!("silence-{:x}-{by}", now.as_nanosecond()),
+                target: plain_target(target),
+                cluster: cluster(target)?,
+                until: until.unwrap_or(Timestamp::MAX),
+                by: by.to_owned(),
+                at: now,
+                why: why.clone(),
+            };
+            heard(watch, |done| Ask::Silence { silence: silence.clone(), done }, nobody).await?;
+            let line = vec![
+                Span::Plain("🔕 ".into()),
+                Span::Code(silence.target),
+                Span::Plain(pick(language, " is silenced until ", " 已静默至 ").into()),
+                Span::Time(silence.until),
+                Span::Plain(pick(language, ", by ", "，操作者 ").into()),
+                Span::Person(by.to_owned()),
+            ];
+            let message = Message { parts: vec![Part::Lines(vec![line])], actions: vec![] };
+            Ok(message)
+        }
+        Request::Unsilence(target) => {
+            let (cluster, target) = (cluster(target)?, plain_target(target));
+            let ended = heard(
+                watch,
+                |done| Ask::Unsilence { cluster: cluster.clone(), target: target.clone(), done },
+                nobody,
+            )
+            .await?;
+            Ok(Message::text([match (language, ended) {
+                (Language::English, 0) => format!("There is no silence for {target}; /podoctor silences lists them."),
+                (Language::Chinese, 0) => format!("{target} 没有静默；/podoctor silences 列出全部。"),
+                (Language::English, _) => format!("🔔 {target} is heard again."),
+                (Language::Chinese, _) => format!("🔔 {target} 已恢复通知。"),
+            }]))
+        }
+        Request::History(target) => {
+            let (cluster, target) = (cluster(target)?, plain_target(target));
+            let found =
+                heard(watch, |done| Ask::History { cluster: cluster.clone(), target: target.clone(), done }, nobody)
+                    .await?;
+            Ok(alert::history(&target, &found, now, language))
+        }
+        _ => Ok(alert::silences(&heard(watch, |done| Ask::Silences { done }, nobody).await?, language)),
+    }
+}
+
+/// Returns a target without its cluster.
+fn plain_target(target: &Target) -> String {
+    Target { cluster: None, what: target.what.clone() }.to_string()
+}
+
+async fn heard<T>(
+    watch: &mpsc::Sender<Event>,
+    ask: impl FnOnce(oneshot::Sender<T>) -> Ask,
+    nobody: &str,
+) -> Result<T, String> {
+    let (done, answer) = oneshot::channel();
+    watch.send(Event::Asked(ask(done))).await.map_err(|_| nobody.to_owned())?;
+    answer.await.map_err(|_| nobody.to_owned())
+}
