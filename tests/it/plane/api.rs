@@ -192,6 +192,27 @@ impl Etcd {
         anyhow::bail!("etcd's {key} changes all the time")
     }
 
+    /// Writes objects past the API server, a hundred at a time: thousands in seconds, with the times and states they carry.
+    ///
+    /// # Errors
+    /// Fails when etcd refuses them.
+    pub async fn put_all(&self, objects: &[(Resource, Value)]) -> anyhow::Result<()> {
+        // etcd takes 128 operations and 1.5 MiB at once.
+        for chunk in objects.chunks(100) {
+            let puts: Vec<Value> = chunk
+                .iter()
+                .map(|(resource, object)| {
+                    let word = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+                    let key = self.key(resource, word("namespace"), word("name"));
+                    let value = encode(object.to_string().as_bytes());
+                    json!({ "request_put": { "key": encode(key.as_bytes()), "value": value } })
+                })
+                .collect();
+            self.call("txn", &json!({ "success": puts })).await?;
+        }
+        Ok(())
+    }
+
     /// Forgets all revisions but the newest, so that older resource versions are gone (410).
     ///
     /// # Errors
