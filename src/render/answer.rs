@@ -315,6 +315,13 @@ fn group_line(group: &Group, language: Language) -> Line {
             Language::Chinese => format!("（{}/{} 个 Pod）", group.pods.len(), group.of),
         }));
     }
+    if group.workloads > 1 {
+        let (pods, workloads) = (group.pods.len(), group.workloads);
+        line.push(plain(match language {
+            Language::English => format!(" ({pods} pods of {workloads} workloads)"),
+            Language::Chinese => format!("（{workloads} 个工作负载的 {pods} 个 Pod）"),
+        }));
+    }
     line.push(plain(": "));
     match diagnosis.answer() {
         Some(finding) => line.extend(summary(finding, language)),

@@ -8,6 +8,7 @@ mod house;
 mod install;
 mod plane;
 mod plane_works;
+mod robust;
 #[cfg(feature = "try")]
 mod recorded_cluster;
 #[cfg(feature = "try")]

@@ -1,3 +1,5 @@
+//! Stories of rollouts: told where times and differences say so, and only there.
+
 use crate::diagnosis::{Diagnosis, Remedy, testing};
 
 const NOW: &str = "2026-01-01T10:20:00Z";

@@ -1,3 +1,5 @@
+//! An answer that does not know says what it looked at.
+
 use crate::diagnosis::{Verdict, testing};
 
 /// A container that runs and is not ready, with nothing that says why.
