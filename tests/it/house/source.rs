@@ -78,9 +78,24 @@ fn children(items: &[Item], folder: &Path, module: &[String], test_only: bool, o
         let test_only = test_only || is_test_only(&declared.attrs);
         match &declared.content {
             Some((_, items)) => children(items, &folder.join(&name), &module, test_only, open),
-            None => open.push((folder.join(format!("{name}.rs")), module, test_only)),
+            None => {
+                let file = named_path(&declared.attrs).unwrap_or_else(|| format!("{name}.rs"));
+                let file = folder.join(file).canonicalize().unwrap_or_else(|error| panic!("mod {name}: {error}"));
+                open.push((file, module, test_only));
+            }
         }
     }
+}
+
+/// Returns the file that `#[path = "…"]` names for a module.
+fn named_path(attributes: &[Attribute]) -> Option<String> {
+    attributes.iter().find(|attribute| attribute.path().is_ident("path")).and_then(|attribute| {
+        let syn::Expr::Lit(value) = &attribute.meta.require_name_value().ok()?.value else { return None };
+        match &value.lit {
+            syn::Lit::Str(path) => Some(path.value()),
+            _ => None,
+        }
+    })
 }
 
 /// Tells whether an item is compiled for tests only.
