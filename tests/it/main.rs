@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files, and run what they test in real time")]
 
 mod cases;
+mod corpora;
 mod flows;
 mod house;
 mod install;

@@ -151,7 +151,7 @@ impl<'w> Death<'w> {
             let settings = probe_of(self.container, kind)?;
             let grace =
                 settings.termination_grace_period_seconds.map_or(self.container.pod.grace(), SignedDuration::from_secs);
-            let near = SignedDuration::from_secs(i64::from(period(settings)) + 5) + grace;
+            let near = SignedDuration::from_secs(i64::from(period(settings)) + 5).saturating_add(grace);
             let event = self.container.events(world).filter(|e| e.reason == "Unhealthy").find(|event| {
                 let failure = probe::unhealthy(event.text());
                 let in_time = match (event.last, self.end.finished) {

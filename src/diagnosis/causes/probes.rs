@@ -159,7 +159,7 @@ fn came_and_went(
     };
     let often = event.count >= u32::try_from(threshold(probe)).unwrap_or(3);
     // Failures from the start on are just its start. They must have come after it was well.
-    let start = SignedDuration::from_secs(i64::from(allowance(probe).saturating_add(3 * period(probe))));
+    let start = SignedDuration::from_secs(i64::from(allowance(probe).saturating_add(period(probe).saturating_mul(3))));
     let was_well = first.duration_since(since) > start.max(SignedDuration::from_mins(2)) && last > since;
     often && was_well && facts.since(turned) <= SignedDuration::from_mins(15)
 }
