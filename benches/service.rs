@@ -53,7 +53,7 @@ async fn main() -> anyhow::Result<()> {
     for name in crowd::namespaces() {
         plane.admin().post("/api/v1/namespaces", &json!({"metadata": {"name": name}})).await?;
     }
-    plane.etcd()?.put_all(&objects).await?;
+    crowd::load(&plane.etcd()?, &objects).await?;
     drop(objects);
     plane.grant("podoctor", &it::flows::data::rules()).await;
     let kubeconfig = plane.kubeconfig_for("podoctor");
@@ -172,7 +172,7 @@ async fn ask(slack: &Running, bot: &Bot, target: &str) -> anyhow::Result<Duratio
         .map_err(|r| anyhow::anyhow!("{r:?}"))?;
     bot.until("it is answered", |bot| (bot.handled() > handled).then_some(())).await;
     let last = slack.calls_of("chat.postMessage").last().map(|call| call.at);
-    Ok(last.ok_or_else(|| anyhow::anyhow!("nothing was posted: {}", bot.log()))?.duration_since(started.into()))
+    Ok(last.ok_or_else(|| anyhow::anyhow!("nothing was posted: {}", bot.log()))?.duration_since(started))
 }
 
 fn row(what: &str, budget: &str, measured: &str) {

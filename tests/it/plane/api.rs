@@ -192,27 +192,6 @@ impl Etcd {
         anyhow::bail!("etcd's {key} changes all the time")
     }
 
-    /// Writes objects past the API server, a hundred at a time: thousands in seconds, with the times and states they carry.
-    ///
-    /// # Errors
-    /// Fails when etcd refuses them.
-    pub async fn put_all(&self, objects: &[(Resource, Value)]) -> anyhow::Result<()> {
-        // etcd takes 128 operations and 1.5 MiB at once.
-        for chunk in objects.chunks(100) {
-            let puts: Vec<Value> = chunk
-                .iter()
-                .map(|(resource, object)| {
-                    let word = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
-                    let key = self.key(resource, word("namespace"), word("name"));
-                    let value = encode(object.to_string().as_bytes());
-                    json!({ "request_put": { "key": encode(key.as_bytes()), "value": value } })
-                })
-                .collect();
-            self.call("txn", &json!({ "success": puts })).await?;
-        }
-        Ok(())
-    }
-
     /// Forgets all revisions but the newest, so that older resource versions are gone (410).
     ///
     /// # Errors
@@ -225,7 +204,7 @@ impl Etcd {
     }
 
     /// The names are history: https://github.com/kubernetes/kubernetes/blob/master/pkg/kubeapiserver/default_storage_factory_builder.go
-    fn key(&self, resource: &Resource, namespace: &str, name: &str) -> String {
+    pub fn key(&self, resource: &Resource, namespace: &str, name: &str) -> String {
         let group = resource.api_version.split_once('/').map_or("", |(group, _)| group);
         let custom = format!("{group}/{}", resource.plural);
         let folder = match resource.plural.as_str() {
@@ -243,7 +222,7 @@ impl Etcd {
         }
     }
 
-    async fn call(&self, what: &str, body: &Value) -> anyhow::Result<Value> {
+    pub async fn call(&self, what: &str, body: &Value) -> anyhow::Result<Value> {
         let answer = self.http.post(format!("{}/v3/kv/{what}", self.base)).json(body).send().await?;
         let status = answer.status();
         let answer: Value = answer.json().await?;
@@ -252,7 +231,7 @@ impl Etcd {
     }
 }
 
-fn encode(bytes: &[u8]) -> Value {
+pub fn encode(bytes: &[u8]) -> Value {
     serde_json::to_value(ByteString(bytes.to_vec())).expect("bytes are always JSON")
 }
 
