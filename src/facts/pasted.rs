@@ -47,6 +47,10 @@ struct Log {
 
 /// Returns true where a text holds something that kubectl prints for people.
 pub fn is_pasted(text: &str) -> bool {
+    // A dump of objects may be of any size, and no command stands in it.
+    if text.trim_start().starts_with(['{', '[']) {
+        return false;
+    }
     blocks::blocks(text).iter().any(|block| !matches!(block.of, Of::Objects | Of::Other))
 }
 

@@ -50,11 +50,11 @@ pub fn blocks(text: &str) -> Vec<Block<'_>> {
         };
         let current = found.last().map_or(Of::Other, |block| block.of);
         let begins = match current {
-            // Whatever a container prints is its log, until the next command.
-            Of::Log => None,
-            _ if begins_describe(text, &lines[i + 1..], current) => Some(Of::Describe),
+            // Whatever a container prints is its log, and values of objects may look like anything: until the next command.
+            Of::Log | Of::Objects => None,
+            _ if begins_describe(text, &lines[i + 1..]) => Some(Of::Describe),
             _ if table::is_heading(text) => Some(Of::Table),
-            Of::Objects | Of::Describe => None,
+            Of::Describe => None,
             Of::Table if text.is_empty() => Some(Of::Other),
             _ if begins_objects(text) => Some(Of::Objects),
             Of::Table | Of::Other => None,
@@ -69,8 +69,8 @@ pub fn blocks(text: &str) -> Vec<Block<'_>> {
 }
 
 /// A described object begins with its name, and the next line says what it is of.
-fn begins_describe(text: &str, rest: &[Line<'_>], current: Of) -> bool {
-    if !text.trim_start().starts_with("Name:") || current == Of::Objects {
+fn begins_describe(text: &str, rest: &[Line<'_>]) -> bool {
+    if !text.trim_start().starts_with("Name:") {
         return false;
     }
     let next = rest.iter().find_map(|line| match line {
