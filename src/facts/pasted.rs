@@ -88,10 +88,15 @@ impl Pasted {
 
     /// Returns what was described, in the order of the text.
     pub fn subjects(&self) -> Vec<Subject> {
-        self.described
-            .iter()
-            .map(|of| Subject { kind: of.kind.to_owned(), namespace: of.namespace.clone(), name: of.name.clone() })
-            .collect()
+        let mut found: Vec<Subject> = Vec::new();
+        for of in &self.described {
+            let subject = Subject { kind: of.kind.to_owned(), namespace: of.namespace.clone(), name: of.name.clone() };
+            // A chat may show a message's text twice.
+            if !found.contains(&subject) {
+                found.push(subject);
+            }
+        }
+        found
     }
 
     /// Returns the namespaces that rows and events of tables are in.
@@ -138,18 +143,21 @@ impl Pasted {
                 }
             }
         }
+        let mut rows = Vec::new();
         for table in self.listed {
+            rows.extend(table.objects);
             for event in table.events {
                 let same = |known: &super::event::Event| known.reason == event.reason && known.message == event.message;
                 if !world.events_seen(&event.kind, &event.namespace, &event.name).iter().any(same) {
                     world.add_event(event);
                 }
             }
-            for object in table.objects {
-                let key = key(&object);
-                if !told.contains(&key) && !world.holds(&key.0, &key.1, &key.2) {
-                    take(world, object);
-                }
+        }
+        for mut object in rows {
+            let key = key(&object);
+            if !told.contains(&key) && !world.holds(&key.0, &key.1, &key.2) {
+                name_container(&mut object, world);
+                take(world, object);
             }
         }
         for log in self.logs {
@@ -180,6 +188,25 @@ impl Log {
             (true, _) => log.error = Some(self.text),
             (false, true) => log.previous = Some(self.text),
             (false, false) => log.current = Some(self.text),
+        }
+    }
+}
+
+/// Names the one container of a pod of which there is a row only, where its events are all about one container.
+fn name_container(object: &mut Value, world: &World) {
+    let (kind, namespace, name) = key(object);
+    let containers = object["spec"]["containers"].as_array().map_or(0, Vec::len);
+    if kind != "Pod" || containers != 1 || object["spec"].get("initContainers").is_some() {
+        return;
+    }
+    let mut named: Vec<String> =
+        world.events_seen(&kind, &namespace, &name).iter().filter_map(|event| event.container.clone()).collect();
+    named.sort();
+    named.dedup();
+    if let [only] = &named[..] {
+        object["spec"]["containers"][0]["name"] = only.as_str().into();
+        if let Some(status) = object.pointer_mut("/status/containerStatuses/0") {
+            status["name"] = only.as_str().into();
         }
     }
 }

@@ -18,7 +18,12 @@ pub fn events(fields: &[Field], about: &About<'_>, now: Timestamp) -> Option<Vec
     let mut rows: Vec<String> = Vec::new();
     let mut header = None;
     collect(&section.below, &mut rows, &mut header);
-    Some(rows.iter().filter_map(|row| event(row, header.as_deref(), about, now)).collect())
+    let mut events: Vec<Event> = rows.iter().filter_map(|row| event(row, header.as_deref(), about, now)).collect();
+    // kubectl sorts them by their last time and then cuts it off to seconds: the order says what the ages no longer do.
+    for (event, back) in events.iter_mut().rev().zip(1..) {
+        event.last = event.last.and_then(|last| last.checked_sub(jiff::SignedDuration::from_micros(back)).ok());
+    }
+    Some(events)
 }
 
 fn collect(fields: &[Field], rows: &mut Vec<String>, header: &mut Option<String>) {
