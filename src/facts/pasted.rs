@@ -183,13 +183,19 @@ impl Log {
         };
         let key = (pod.namespace().to_owned(), pod.name().to_owned(), container);
         let log = world.logs.entry(key).or_default();
-        let is_refusal = self.text.starts_with("Error from server") || self.text.starts_with("error: ");
-        match (is_refusal, self.previous) {
-            (true, _) => log.error = Some(self.text),
-            (false, true) => log.previous = Some(self.text),
-            (false, false) => log.current = Some(self.text),
+        match (refusal(&self.text), self.previous) {
+            (Some(refusal), _) => log.error = Some(refusal.to_owned()),
+            (None, true) => log.previous = Some(self.text),
+            (None, false) => log.current = Some(self.text),
         }
     }
+}
+
+/// Returns the API's own words where kubectl prints them instead of a log: `Error from server (NotFound): …`.
+fn refusal(text: &str) -> Option<&str> {
+    let rest = text.trim_start().strip_prefix("Error from server")?;
+    let (reason, words) = rest.split_once(": ")?;
+    (reason.is_empty() || reason.starts_with(" (")).then(|| words.trim_end())
 }
 
 /// Names the one container of a pod of which there is a row only, where its events are all about one container.

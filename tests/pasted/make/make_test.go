@@ -356,7 +356,11 @@ func logs(t *testing.T, folder string) string {
 		case strings.HasSuffix(name, ".log"):
 			name = strings.TrimSuffix(name, ".log")
 		default:
+			// kubectl's own words before those of the API.
 			name = strings.TrimSuffix(name, ".error")
+			if !strings.HasPrefix(string(content), "Error from server") {
+				content = append([]byte("Error from server: "), content...)
+			}
 		}
 		fmt.Fprintf(&text, "$ kubectl logs %s -c %s -n %s%s\n%s\n", pod, name, namespace, flags, strings.TrimRight(string(content), "\n"))
 	}
