@@ -7,6 +7,7 @@ mod corpora;
 mod flows;
 mod house;
 mod install;
+mod pasted;
 mod plane;
 mod plane_works;
 mod robust;
