@@ -12,6 +12,7 @@ pub use resource::{Resource, log as log_path};
 pub use watch::Seen;
 
 use http::Request;
+use hyper_util::client::proxy::matcher::Matcher;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use std::path::PathBuf;
@@ -48,34 +49,21 @@ impl Cluster {
     /// Where there is no usable kubeconfig or service account.
     pub async fn connect(source: &ClusterSource) -> Result<Self, ReadError> {
         let options = KubeConfigOptions { context: source.context.clone(), ..KubeConfigOptions::default() };
-        let (mut config, context) = match &source.kubeconfig {
+        let (config, context, own_proxy) = match &source.kubeconfig {
             Some(path) => {
                 let kubeconfig = Kubeconfig::read_from(path)
                     .map_err(|error| ReadError::NoConfig(format!("{}: {error}", path.display())))?;
-                let context = source.context.clone().or(kubeconfig.current_context.clone());
-                let config =
-                    Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(ReadError::no_config)?;
-                (config, context)
+                read(kubeconfig, &options).await?
             }
             None => match Kubeconfig::read() {
-                Ok(kubeconfig) => {
-                    let context = source.context.clone().or(kubeconfig.current_context.clone());
-                    let config =
-                        Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(ReadError::no_config)?;
-                    (config, context)
-                }
+                Ok(kubeconfig) => read(kubeconfig, &options).await?,
                 Err(no_kubeconfig) => match Config::incluster() {
-                    Ok(config) => (config, Some("in-cluster".to_owned())),
+                    Ok(config) => (config, Some("in-cluster".to_owned()), false),
                     Err(_) => return Err(ReadError::no_config(no_kubeconfig)),
                 },
             },
         };
-        config.connect_timeout = Some(CONNECT_TIMEOUT);
-        // kube would repeat what the server refused for load, beyond any question's deadline.
-        config.default_retry = false;
-        // Each question has a deadline of its own; this one only ends what has lost its question.
-        config.read_timeout = Some(Duration::from_secs(60));
-        let client = Client::try_from(config).map_err(ReadError::no_config)?;
+        let client = client(config, own_proxy)?;
         let name = if source.name.is_empty() { context.unwrap_or_default() } else { source.name.clone() };
         Ok(Self { name, client, requests: Arc::default() })
     }
@@ -86,7 +74,7 @@ impl Cluster {
     /// Where the address is none.
     pub fn at(name: &str, address: &str) -> Result<Self, ReadError> {
         let url = address.parse::<http::Uri>().map_err(ReadError::no_config)?;
-        let client = Client::try_from(Config::new(url)).map_err(ReadError::no_config)?;
+        let client = client(Config::new(url), false)?;
         Ok(Self { name: name.to_owned(), client, requests: Arc::default() })
     }
 
@@ -104,4 +92,39 @@ impl Cluster {
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
+}
+
+/// Reads a context of a kubeconfig: its settings, its name, and whether its cluster names a proxy (`proxy-url`).
+async fn read(
+    kubeconfig: Kubeconfig,
+    options: &KubeConfigOptions,
+) -> Result<(Config, Option<String>, bool), ReadError> {
+    let context = options.context.clone().or(kubeconfig.current_context.clone());
+    let cluster = kubeconfig
+        .contexts
+        .iter()
+        .find(|named| Some(&named.name) == context.as_ref())
+        .and_then(|named| Some(&named.context.as_ref()?.cluster));
+    let own_proxy = kubeconfig
+        .clusters
+        .iter()
+        .filter(|named| Some(&named.name) == cluster)
+        .filter_map(|named| named.cluster.as_ref()?.proxy_url.as_deref())
+        .any(|url| !url.is_empty());
+    let config = Config::from_custom_kubeconfig(kubeconfig, options).await.map_err(ReadError::no_config)?;
+    Ok((config, context, own_proxy))
+}
+
+/// Makes the client of any cluster.
+fn client(mut config: Config, own_proxy: bool) -> Result<Client, ReadError> {
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    // kube would repeat what the server refused for load, beyond any question's deadline.
+    config.default_retry = false;
+    // Each question has a deadline of its own; this one only ends what has lost its question.
+    config.read_timeout = Some(Duration::from_secs(60));
+    // kube takes the proxy from HTTPS_PROXY, but looks for the proxy in NO_PROXY and not for the cluster.
+    if !own_proxy && Matcher::from_system().intercept(&config.cluster_url).is_none() {
+        config.proxy_url = None;
+    }
+    Client::try_from(config).map_err(ReadError::no_config)
 }

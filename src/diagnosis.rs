@@ -9,7 +9,9 @@ pub mod finding;
 pub mod fit;
 pub mod kubectl;
 pub mod ranking;
+pub mod story;
 pub mod symptom;
+pub mod unknown;
 pub mod words;
 
 pub use cause::{Cause, Page, Phase};
@@ -58,6 +60,12 @@ pub struct Diagnosis {
     pub since: Option<Timestamp>,
     /// The first is the answer; consequences of others come last.
     pub findings: Vec<Finding>,
+    /// The change it began with, and how the workload's other pods are, where the objects tell.
+    pub story: Vec<story::Chapter>,
+    /// What was looked at and what it showed, where no cause is sure.
+    pub checked: Vec<Words>,
+    /// What to look at next, where no cause is sure.
+    pub next: Vec<Fix>,
     pub unreadable: Vec<Unread>,
 }
 
@@ -71,7 +79,7 @@ impl Diagnosis {
 /// Diagnoses one subject.
 pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
     let findings = causes::all().filter_map(|cause| (cause.check)(facts)).collect();
-    let findings = ranking::rank(findings);
+    let mut findings = ranking::rank(findings);
     let verdict = findings.first().map_or(Verdict::Unknown, Finding::verdict);
     let workload = facts.workload();
     let target = match facts.pod() {
@@ -89,6 +97,14 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         },
     };
     let (symptom, since) = symptom::of(facts);
+    let story = match findings.first_mut() {
+        Some(lead) if verdict == Verdict::Sick => story::tell(facts, lead, since),
+        _ => Vec::new(),
+    };
+    let (checked, next) = match verdict {
+        Verdict::Unknown => (unknown::checked(facts), unknown::next(facts)),
+        _ => Default::default(),
+    };
     Diagnosis {
         cluster: facts.world.cluster.clone(),
         target,
@@ -99,6 +115,9 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         symptom,
         since,
         findings,
+        story,
+        checked,
+        next,
         unreadable: facts.world.unread.iter().cloned().collect(),
     }
 }

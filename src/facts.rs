@@ -14,6 +14,7 @@ pub mod load;
 pub mod log;
 pub mod node;
 pub mod objects;
+pub mod pasted;
 pub mod pod;
 pub mod quantity;
 pub mod reading;

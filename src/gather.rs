@@ -3,6 +3,7 @@
 #[expect(clippy::disallowed_methods, reason = "the rim: reading files is what it is for")]
 pub mod files;
 pub mod live;
+pub mod pasted;
 mod needs;
 mod reader;
 mod scan;

@@ -23,6 +23,10 @@ pub struct Group {
     pub pods: Vec<String>,
     /// How many pods the workload has, sick or not, as far as they were read.
     pub of: usize,
+    /// How many workloads these pods are of; more than one where their node is what ails them.
+    pub workloads: usize,
+    /// All its pods are on one node.
+    one_node: bool,
 }
 
 /// Why there is no answer.
@@ -138,7 +142,7 @@ pub fn survey(world: &World, now: Timestamp, namespace: Option<&str>) -> Vec<Gro
         *sizes.entry(pod.workload()).or_default() += 1;
         let diagnosis = diagnose_pod(world, now, pod);
         let cause = diagnosis.answer().map_or("", |finding| finding.cause.id);
-        let of_node = matches!(cause, "node-lost" | "node-not-ready" | "node-shutdown");
+        let of_node = names_node(&diagnosis);
         let key = match (&diagnosis.node, of_node) {
             (Some(node), true) => (format!("node/{node}"), cause.to_owned()),
             _ => (format!("{}/{}", diagnosis.workload.namespace, diagnosis.workload), cause.to_owned()),
@@ -152,11 +156,14 @@ pub fn survey(world: &World, now: Timestamp, namespace: Option<&str>) -> Vec<Gro
             add_workload(&mut groups, (format!("{}/{workload}", workload.namespace), cause), diagnosis);
         }
     }
-    let mut groups: Vec<Group> = groups.into_values().collect();
+    let mut groups: Vec<Group> = absorbed(groups).into_values().collect();
     for group in &mut groups {
         group.of = sizes.get(&group.diagnosis.workload).copied().unwrap_or(0).max(group.pods.len());
-        if let Some(node) =
-            group.diagnosis.node.clone().filter(|_| group.pods.len() > 1 && names_node(&group.diagnosis))
+        if let Some(node) = group
+            .diagnosis
+            .node
+            .clone()
+            .filter(|_| group.pods.len() > 1 && (names_node(&group.diagnosis) || group.workloads > 1))
         {
             group.diagnosis.target = crate::diagnosis::Target {
                 kind: "Node".into(),
@@ -176,6 +183,49 @@ pub fn survey(world: &World, now: Timestamp, namespace: Option<&str>) -> Vec<Gro
     groups
 }
 
+/// Causes that a node has, not a workload: several workloads that suffer from one on the same node suffer from the node.
+const OF_A_NODE: &[&str] = &[
+    "cgroup-leak",
+    "cni-failure",
+    "container-disk-full",
+    "kubelet-not-acting",
+    "memory-fragmentation",
+    "node-overloaded",
+    "node-pressure-eviction",
+    "pod-ip-exhausted",
+    "runtime-hung",
+    "sandbox-create-failed",
+    "system-oom",
+];
+
+/// How many workloads must suffer from the same on one node to make it the node.
+const MANY_WORKLOADS: usize = 3;
+
+/// Makes one group of those whose pods all suffer from the same cause of a node, on the same node.
+fn absorbed(groups: BTreeMap<(String, String), Group>) -> BTreeMap<(String, String), Group> {
+    let mut by_node: BTreeMap<(String, String), Vec<(String, String)>> = BTreeMap::new();
+    for (key, group) in &groups {
+        let sure = group.diagnosis.verdict == Verdict::Sick && OF_A_NODE.contains(&key.1.as_str());
+        if let Some(node) = group.diagnosis.node.as_ref().filter(|_| sure && group.one_node) {
+            by_node.entry((format!("node/{node}"), key.1.clone())).or_default().push(key.clone());
+        }
+    }
+    let mut groups = groups;
+    for (node, keys) in by_node.into_iter().filter(|(_, keys)| keys.len() >= MANY_WORKLOADS) {
+        let mut members = keys.iter().filter_map(|key| groups.remove(key)).collect::<Vec<_>>().into_iter();
+        let Some(mut whole) = members.next() else { continue };
+        for member in members {
+            whole.pods.extend(member.pods);
+            whole.workloads += member.workloads;
+            if severity(&member.diagnosis) < severity(&whole.diagnosis) {
+                whole.diagnosis = member.diagnosis;
+            }
+        }
+        groups.insert(node, whole);
+    }
+    groups
+}
+
 fn names_node(diagnosis: &Diagnosis) -> bool {
     diagnosis.answer().is_some_and(|f| matches!(f.cause.id, "node-lost" | "node-not-ready" | "node-shutdown"))
 }
@@ -187,18 +237,19 @@ fn add(groups: &mut BTreeMap<(String, String), Group>, key: (String, String), di
     match groups.get_mut(&key) {
         Some(group) => {
             group.pods.push(pod);
+            group.one_node &= group.diagnosis.node == diagnosis.node;
             if severity(&diagnosis) < severity(&group.diagnosis) {
                 group.diagnosis = diagnosis;
             }
         }
         None => {
-            groups.insert(key, Group { diagnosis, pods: vec![pod], of: 0 });
+            groups.insert(key, Group { diagnosis, pods: vec![pod], of: 0, workloads: 1, one_node: true });
         }
     }
 }
 
 fn add_workload(groups: &mut BTreeMap<(String, String), Group>, key: (String, String), diagnosis: Diagnosis) {
-    groups.entry(key).or_insert(Group { diagnosis, pods: Vec::new(), of: 0 });
+    groups.entry(key).or_insert(Group { diagnosis, pods: Vec::new(), of: 0, workloads: 1, one_node: false });
 }
 
 /// Returns the workloads that want more pods than they have: their pods may never have been made.
@@ -360,3 +411,6 @@ fn few(names: &[String]) -> String {
     let list = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     if more == 0 { list } else { format!("{list} and {more} more") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,8 +60,8 @@ pub enum What {
     /// The bot was mentioned, or written to directly; `message` is the id of that message, `text` is without the mention.
     /// Pasted snippets are in `text` too.
     Mention { message: String, text: String },
-    /// "Diagnose" on a message; `text` is that message's whole text.
-    Shortcut { message: String, text: String },
+    /// "Diagnose" on a message; `text` is that message's whole text, `written` when it was posted.
+    Shortcut { message: String, text: String, written: Option<Timestamp> },
     /// A button of one of the bot's own messages.
     Click { message: String, action: String, value: String },
     /// A reaction on one of the bot's own messages; `added` = false when it was taken back.

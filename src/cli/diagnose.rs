@@ -28,15 +28,19 @@ Examples:
   podoctor diagnose prod/deploy/manage            a workload: the sickest of its pods, or why it has none
   podoctor diagnose prod                          everything that is wrong in a namespace
   podoctor diagnose '*' -o json                   the whole cluster, for a script
+  kubectl describe pod web-1 | podoctor diagnose -
+                                                  what the text describes, as kubectl prints it
   kubectl get pods,events,nodes -A -o yaml | podoctor diagnose prod/web-1 --from -
   podoctor diagnose prod/web-1 --from dump/ --at 2026-11-23T18:56:56Z")]
 pub struct Args {
-    /// [CLUSTER:]NAMESPACE/POD, NAMESPACE/KIND/NAME, NAMESPACE or *
+    /// [CLUSTER:]NAMESPACE/POD, NAMESPACE/KIND/NAME, NAMESPACE or *; - is what the text describes
     target: String,
-    /// Files or folders to read instead of a cluster; - is standard input
+    /// Files or folders to read instead of a cluster: objects as YAML or JSON, or the text of kubectl
+    /// describe, get and logs; - is standard input
     #[arg(long, value_name = "PATH")]
     from: Vec<PathBuf>,
-    /// The moment of the snapshot, RFC 3339 [default: the newest time in it]
+    /// The moment of the snapshot, RFC 3339 [default: the newest time in it]. Ages in kubectl's text count
+    /// back from it; without it from the file's own time, and from now for standard input
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
     /// The kubeconfig to use [default: KUBECONFIG, ~/.kube/config, or the pod's service account]
@@ -56,18 +60,39 @@ pub struct Args {
 /// # Errors
 /// Where the target cannot be understood, found or read.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let target = target::parse(&args.target).with_context(|| format!("target {:?}", args.target))?;
-    let (world, now) = if args.from.is_empty() { from_cluster(args, &target)? } else { from_files(args, &target)? };
+    let (world, now, target) = match args.target.as_str() {
+        "-" => from_text(args)?,
+        text => {
+            let target = target::parse(text).with_context(|| format!("target {text:?}"))?;
+            let (world, now) =
+                if args.from.is_empty() { from_cluster(args, &target)? } else { from_files(args, &target)? };
+            (world, now, target)
+        }
+    };
     let answer = question::answer(&world, now, &target)?;
-    show(args, &answer);
+    show(args, &answer, &target);
     Ok(exit_code(&answer))
 }
 
-fn from_files(args: &Args, target: &Target) -> anyhow::Result<(World, Timestamp)> {
-    let snapshot = files::read(&args.from);
+/// Reads standard input, or the files, and asks about what is described there.
+fn from_text(args: &Args) -> anyhow::Result<(World, Timestamp, Target)> {
+    let stdin = [PathBuf::from("-")];
+    let snapshot = snapshot(args, if args.from.is_empty() { &stdin } else { &args.from });
+    let target = snapshot.about.context("the text tells of no pod and no workload; kubectl describe pod prints one")?;
+    let now = args.at.or(snapshot.newest).context("the text tells no time; give --at")?;
+    Ok((snapshot.world, now, target))
+}
+
+fn snapshot(args: &Args, paths: &[PathBuf]) -> files::Snapshot {
+    let snapshot = files::read_at(paths, args.at);
     for mishap in &snapshot.mishaps {
         eprintln!("warning: {mishap}");
     }
+    snapshot
+}
+
+fn from_files(args: &Args, target: &Target) -> anyhow::Result<(World, Timestamp)> {
+    let snapshot = snapshot(args, &args.from);
     let mut world = snapshot.world;
     if let Some(cluster) = &target.cluster {
         world.cluster.clone_from(cluster);
@@ -93,7 +118,8 @@ fn from_cluster(args: &Args, target: &Target) -> anyhow::Result<(World, Timestam
     Ok((world, now))
 }
 
-fn show(args: &Args, answer: &Answer) {
+fn show(args: &Args, answer: &Answer, target: &Target) {
+    let asked = target.to_string();
     let clean = redact;
     match args.output {
         Output::Json => {
@@ -111,9 +137,9 @@ fn show(args: &Args, answer: &Answer) {
             print("\n");
         }
         Output::Text => {
-            print(&terminal::reply(&answer::reply(answer, &args.target, None, args.language.into()), style()));
+            print(&terminal::reply(&answer::reply(answer, &asked, None, args.language.into()), style()));
         }
-        Output::Markdown => print(&markdown::reply(&answer::reply(answer, &args.target, None, args.language.into()))),
+        Output::Markdown => print(&markdown::reply(&answer::reply(answer, &asked, None, args.language.into()))),
     }
 }
 

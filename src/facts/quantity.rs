@@ -35,7 +35,7 @@ pub fn parse(text: &str) -> Option<f64> {
         exponent if exponent.starts_with(['e', 'E']) => 10.0_f64.powi(exponent[1..].parse().ok()?),
         _ => return None,
     };
-    number.parse::<f64>().ok().filter(|n| n.is_finite()).map(|n| n * factor)
+    number.parse::<f64>().ok().map(|n| n * factor).filter(|n| n.is_finite())
 }
 
 /// Returns bytes as people write them: `256Mi`, `1.2Gi`.
@@ -91,7 +91,7 @@ mod tests {
         ] {
             assert_eq!(parse(text), Some(expected), "{text}");
         }
-        for text in ["", "Mi", "1x", "1 Gi", "NaN"] {
+        for text in ["", "Mi", "1x", "1 Gi", "NaN", "1e999", "0e999", "-1e400"] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -242,6 +242,27 @@ impl World {
         })
     }
 
+    /// Returns true where an object of a kind that has a field here was read.
+    pub fn holds(&self, kind: &str, namespace: &str, name: &str) -> bool {
+        match kind {
+            "Pod" => self.pods.get(namespace, name).present().is_some(),
+            "Node" => self.nodes.get(namespace, name).present().is_some(),
+            "Lease" => self.leases.get(namespace, name).present().is_some(),
+            "PersistentVolumeClaim" => self.claims.get(namespace, name).present().is_some(),
+            "PersistentVolume" => self.volumes.get(namespace, name).present().is_some(),
+            "StorageClass" => self.storage_classes.get(namespace, name).present().is_some(),
+            "Deployment" => self.deployments.get(namespace, name).present().is_some(),
+            "ReplicaSet" => self.replica_sets.get(namespace, name).present().is_some(),
+            "StatefulSet" => self.stateful_sets.get(namespace, name).present().is_some(),
+            "DaemonSet" => self.daemon_sets.get(namespace, name).present().is_some(),
+            "Job" => self.jobs.get(namespace, name).present().is_some(),
+            "CronJob" => self.cron_jobs.get(namespace, name).present().is_some(),
+            "ResourceQuota" => self.quotas.get(namespace, name).present().is_some(),
+            "LimitRange" => self.limit_ranges.get(namespace, name).present().is_some(),
+            _ => false,
+        }
+    }
+
     /// Returns how far the reading went, for a bundle that is to be read back to the same world.
     pub fn readings(&mut self) -> Readings {
         let mut kinds = BTreeMap::new();

@@ -7,8 +7,11 @@ use super::snapshot::{self, Mishap};
 use crate::facts::World;
 use crate::facts::intake::Met;
 use crate::facts::log::ContainerLog;
+use crate::facts::pasted::{self, Pasted};
 use crate::facts::world::Readings;
+use crate::target::Target;
 use jiff::Timestamp;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// How much of a log's end is kept, in bytes: enough for the last lines of any crash.
@@ -16,12 +19,17 @@ const LOG_TAIL: usize = 64 * 1024;
 /// A larger file is no set of Kubernetes objects that one would diagnose from.
 const LARGEST_FILE: u64 = 1 << 30;
 
+/// A file of a folder that is larger was not printed for people.
+const LARGEST_PASTE: u64 = 16 << 20;
+
 /// What was found in files.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     pub world: World,
     /// The newest time that any object tells; `None` = none does.
     pub newest: Option<Timestamp>,
+    /// What a text pasted from kubectl is about, or what objects there are; `None` = no pod and no workload.
+    pub about: Option<Target>,
     /// What could not be read: file, line, reason.
     pub mishaps: Vec<FileMishap>,
 }
@@ -45,11 +53,18 @@ impl std::fmt::Display for FileMishap {
 
 /// Reads files and folders into one world; `-` is standard input.
 pub fn read(paths: &[PathBuf]) -> Snapshot {
-    let mut reader = Reader::default();
+    read_at(paths, None)
+}
+
+/// Reads files and folders as they were at a moment. The ages in kubectl's text count back from it; without one they
+/// count back from the file's own time, and from now for standard input.
+pub fn read_at(paths: &[PathBuf], at: Option<Timestamp>) -> Snapshot {
+    let mut reader = Reader { at, ..Reader::default() };
     for path in paths {
         if path.as_os_str() == "-" {
-            match std::io::read_to_string(std::io::stdin()) {
-                Ok(text) => reader.objects(path, &text),
+            let mut bytes = Vec::new();
+            match std::io::stdin().read_to_end(&mut bytes) {
+                Ok(_) => reader.text(path, &decoded(&bytes), at.unwrap_or_else(Timestamp::now)),
                 Err(error) => reader.mishap(path, None, error.to_string()),
             }
         } else {
@@ -63,6 +78,8 @@ pub fn read(paths: &[PathBuf]) -> Snapshot {
 struct Reader {
     snapshot: Snapshot,
     met: Met,
+    pasted: Pasted,
+    at: Option<Timestamp>,
     /// How far the reading of a bundle went, by its own word.
     readings: Option<Readings>,
 }
@@ -95,17 +112,40 @@ impl Reader {
             };
         }
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        if !named && !matches!(extension, "yaml" | "yml" | "json") {
+        let is_objects = matches!(extension, "yaml" | "yml" | "json");
+        let meta = std::fs::metadata(path);
+        if !named && !is_objects && meta.as_ref().is_ok_and(|meta| meta.len() > LARGEST_PASTE) {
             return;
         }
-        match std::fs::read_to_string(path) {
-            Ok(text) if path.ends_with(bundle::READINGS) => match serde_json::from_str(&text) {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => return self.mishap(path, None, error.to_string()),
+        };
+        let text = decoded(&bytes);
+        if path.ends_with(bundle::READINGS) {
+            return match serde_json::from_str(&text) {
                 Ok(readings) => self.readings = Some(readings),
                 Err(error) => self.mishap(path, Some(error.line()), error.to_string()),
-            },
-            Ok(text) => self.objects(path, &text),
-            Err(error) => self.mishap(path, None, error.to_string()),
+            };
         }
+        // A folder holds many things beside; what is no object and not kubectl's is passed over.
+        if !named && !is_objects && !pasted::is_pasted(&text) {
+            return;
+        }
+        let written = meta.and_then(|meta| meta.modified()).ok().and_then(|time| Timestamp::try_from(time).ok());
+        let printed = self.at.or(written).unwrap_or_else(Timestamp::now);
+        self.text(path, &text, printed);
+    }
+
+    /// Takes in a text: objects, or what kubectl printed for people at that moment, or both.
+    fn text(&mut self, path: &Path, text: &str, printed: Timestamp) {
+        if !pasted::is_pasted(text) {
+            return self.objects(path, text);
+        }
+        for objects in self.pasted.read(text, printed) {
+            self.objects(path, &objects);
+        }
+        self.snapshot.newest = self.snapshot.newest.max(Some(printed));
     }
 
     fn objects(&mut self, path: &Path, text: &str) {
@@ -143,6 +183,11 @@ impl Reader {
             Some(readings) => world.set_readings(readings),
             None => world.conclude(&self.met),
         }
+        let (subjects, namespaces) = (self.pasted.subjects(), self.pasted.namespaces());
+        for mishap in std::mem::take(&mut self.pasted).finish(world) {
+            self.snapshot.mishaps.push(FileMishap { path: "pasted text".into(), line: None, message: mishap });
+        }
+        self.snapshot.about = super::pasted::about(world, &subjects, &namespaces);
         world.sort_events();
         for mishap in &self.snapshot.mishaps {
             let name = mishap.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -212,6 +257,19 @@ fn dumped_logs(text: &str) -> Vec<(&str, &str)> {
         logs.push((container, body.trim_start_matches(['\r', '\n'])));
     }
     logs
+}
+
+/// Decodes a text; PowerShell writes UTF-16 where others write UTF-8.
+fn decoded(bytes: &[u8]) -> String {
+    let wide = |of: fn([u8; 2]) -> u16| {
+        let units = bytes[2..].as_chunks::<2>().0.iter().map(|pair| of(*pair));
+        char::decode_utf16(units).map(|sign| sign.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    };
+    match bytes {
+        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
+        _ => String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).into_owned(),
+    }
 }
 
 fn tail(bytes: &[u8]) -> String {

@@ -71,7 +71,44 @@ fn of_pod(facts: &Facts<'_>, pod: PodView<'_>) -> Vec<Need> {
         }
         Stage::Completed => {}
     }
+    story(facts, pod, &mut needs);
     needs
+}
+
+/// Asks for the revisions of what is not well: whether it began with a rollout, and how the other pods are.
+fn story(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {
+    let calm = pod.is("Ready") || matches!(pod.stage(), Stage::Completed | Stage::Terminating);
+    let Some(owner) = crate::facts::workload::controller(pod.meta()).filter(|_| !calm) else { return };
+    let namespace = pod.namespace();
+    let selector = match owner.kind.as_str() {
+        "ReplicaSet" => {
+            needs.push(object(Resource::ReplicaSets, namespace, &owner.name));
+            let set = facts.world.replica_sets.get(namespace, &owner.name).present();
+            let of_deployment = set.filter(|set| crate::facts::workload::controller(&set.metadata).is_some());
+            of_deployment.map(|set| &set.spec.selector)
+        }
+        "StatefulSet" => {
+            needs.push(object(Resource::StatefulSets, namespace, &owner.name));
+            facts.world.stateful_sets.get(namespace, &owner.name).present().map(|set| &set.spec.selector)
+        }
+        "DaemonSet" => {
+            needs.push(object(Resource::DaemonSets, namespace, &owner.name));
+            facts.world.daemon_sets.get(namespace, &owner.name).present().map(|set| &set.spec.selector)
+        }
+        _ => None,
+    };
+    let labels = selector.and_then(|selector| selector.match_labels.as_ref());
+    let equal: Vec<String> = labels
+        .into_iter()
+        .flatten()
+        // The hash is what tells a Deployment's revisions apart.
+        .filter(|(name, _)| *name != "pod-template-hash")
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    if !equal.is_empty() {
+        let resource = if owner.kind == "ReplicaSet" { Resource::ReplicaSets } else { Resource::ControllerRevisions };
+        needs.push(Need::Selected { resource, namespace: namespace.to_owned(), selector: equal.join(",") });
+    }
 }
 
 fn of_unscheduled(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {

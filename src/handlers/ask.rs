@@ -3,6 +3,7 @@
 use super::clusters::Clusters;
 use crate::diagnosis::Language;
 use crate::gather::live;
+use crate::gather::pasted::Paste;
 use crate::question;
 use crate::render::message::Reply;
 use crate::render::{answer, guidance};
@@ -39,6 +40,22 @@ pub async fn ask(
     match question::answer(&world, now, target) {
         Ok(found) => answer::reply(&found, &asked, asker, language),
         Err(error) => guidance::sorry(&asked, &sentence(&error.to_string()), asker, language),
+    }
+}
+
+/// Answers from what somebody pasted, as it was when they did; no cluster is asked.
+pub fn ask_paste(paste: &Paste, written: Timestamp, language: Language) -> Reply {
+    let Some(target) = &paste.target else {
+        return guidance::sorry("kubectl", &guidance::no_subject(language), None, language);
+    };
+    let asked = target.to_string();
+    match question::answer(&paste.world, written, target) {
+        Ok(found) => {
+            let mut reply = answer::reply(&found, &asked, None, language);
+            reply.parent = reply.parent.with(guidance::from_text(language));
+            reply
+        }
+        Err(error) => guidance::sorry(&asked, &sentence(&error.to_string()), None, language),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::access::{self, Refusal, Who};
 use crate::chat::command::{self, Request};
 use crate::chat::front::{Front, FrontError, Incoming, Place, Posted, What};
 use crate::diagnosis::{Language, causes};
+use crate::gather::pasted;
 use crate::question::nearest;
 use crate::render::message::{Message, Reply};
 use crate::render::{alert, catalogue, guidance};
@@ -57,13 +58,14 @@ impl<F: Front> Desk<F> {
                 let seen = Posted { channel: incoming.place.channel.clone(), id: message.clone() };
                 // The sign that somebody is at work is a courtesy: a channel that forbids it still gets its answer.
                 let _ = self.front.react(&seen, "eyes").await;
-                let said = self.answer(&command::parse_mention(text), text, incoming, false, now, language).await;
+                let written = incoming.at.unwrap_or(now);
+                let said = self.answer_text(text, written, incoming, now, language).await;
                 let outcome = self.say_in_thread(incoming, message, said).await;
                 let _ = self.front.unreact(&seen, "eyes").await;
                 outcome
             }
-            What::Shortcut { message, text } => {
-                let said = self.answer(&command::parse_mention(text), text, incoming, false, now, language).await;
+            What::Shortcut { message, text, written } => {
+                let said = self.answer_text(text, written.unwrap_or(now), incoming, now, language).await;
                 self.say_in_thread(incoming, message, said).await
             }
             What::Click { message, action, .. } => match reaction_of_button(action) {
@@ -75,6 +77,25 @@ impl<F: Front> Desk<F> {
                 None => Ok(()),
             },
             What::Reaction { .. } | What::HomeOpened => Ok(()),
+        }
+    }
+
+    /// Answers a message: from what it holds of kubectl's own text, else from the cluster that it names.
+    async fn answer_text(
+        &self,
+        text: &str,
+        written: Timestamp,
+        incoming: &Incoming,
+        now: Timestamp,
+        language: Language,
+    ) -> Said {
+        let Some(paste) = pasted::read(text, written) else {
+            return self.answer(&command::parse_mention(text), text, incoming, false, now, language).await;
+        };
+        let request = paste.target.clone().map_or(Request::Sick, Request::Diagnose);
+        match self.may_ask(&request, incoming).await {
+            Ok(()) => Said::Openly(ask::ask_paste(&paste, written, language)),
+            Err(refusal) => Said::Refused(guidance::refused(&refusal, language)),
         }
     }
 

@@ -384,7 +384,7 @@ fn told(diagnosis: &Diagnosis) -> Told {
     if likely {
         summary = Spoken { en: format!("Likely: {}", summary.en), zh: format!("很可能：{}", summary.zh) };
     }
-    Told { summary, fix: answer::first_to_do(finding).map(|fix| words(&fix.text)), wanted: None }
+    Told { summary, fix: answer::first_to_do(diagnosis, finding).map(|fix| words(&fix.text)), wanted: None }
 }
 
 async fn diagnose(cluster: &Cluster, pod: &PodKey) -> Result<Diagnosis, NotDiagnosed> {

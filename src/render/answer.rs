@@ -2,6 +2,7 @@
 
 use super::message::{Line, Message, Part, Reply, Span};
 use super::phrase::{self, pick};
+use crate::diagnosis::story::Topic;
 use crate::diagnosis::{Diagnosis, Finding, Fix, Language, Risk, Verdict};
 use crate::facts::Evidence;
 use crate::question::{Answer, Group};
@@ -30,15 +31,20 @@ fn parent(diagnosis: &Diagnosis, among: usize, asker: Option<&str>, language: La
     match diagnosis.answer() {
         Some(finding) => {
             lines.push(summary(finding, language));
-            if let Some(fix) = first_to_do(finding).filter(|_| diagnosis.verdict != Verdict::Healthy) {
+            let change = diagnosis.story.iter().find(|chapter| chapter.topic != Topic::Pods);
+            lines.extend(change.map(|chapter| rich(chapter.text.of(language))));
+            if let Some(fix) = first_to_do(diagnosis, finding).filter(|_| diagnosis.verdict != Verdict::Healthy) {
                 lines.push(rich(&format!("→ {}", fix.text.of(language))));
             }
         }
-        None => lines.push(vec![plain(pick(
-            language,
-            "I could not tell the cause; the thread says what was looked at and what could not be read.",
-            "无法判断原因；话题中列出了查看过的内容和无法读取的内容。",
-        ))]),
+        None => {
+            lines.push(vec![plain(pick(
+                language,
+                "None of the causes I know fits. What was checked, and what to look at next, stands below.",
+                "没有符合的已知原因。已检查的内容和下一步建议见下文。",
+            ))]);
+            lines.extend(diagnosis.next.first().map(|step| rich(&format!("→ {}", step.text.of(language)))));
+        }
     }
     Message {
         parts: vec![Part::Lines(lines), Part::Small(small_print(diagnosis, among, asker, language))],
@@ -68,8 +74,12 @@ fn headline(diagnosis: &Diagnosis, language: Language) -> Line {
     line
 }
 
-/// Returns the fix that a parent names: the first that cures, else the first there is. Nothing dangerous in a headline.
-pub fn first_to_do(finding: &Finding) -> Option<&Fix> {
+/// Returns the fix that a parent names: the first that cures, else the first there is. Nothing dangerous in a headline,
+/// and nothing that changes anything for what is merely possible: look first.
+pub fn first_to_do<'d>(diagnosis: &'d Diagnosis, finding: &'d Finding) -> Option<&'d Fix> {
+    if diagnosis.verdict == Verdict::Unknown {
+        return finding.fixes.iter().find(|fix| fix.risk == Risk::Safe).or(diagnosis.next.first());
+    }
     finding
         .fixes
         .iter()
@@ -105,6 +115,8 @@ fn small_print(diagnosis: &Diagnosis, among: usize, asker: Option<&str>, languag
     if let Some(since) = diagnosis.since {
         parts.push(vec![plain(pick(language, "since ", "自 ")), Span::Time(since)]);
     }
+    let pods = diagnosis.story.iter().find(|chapter| chapter.topic == Topic::Pods);
+    parts.extend(pods.map(|chapter| vec![plain(chapter.text.of(language))]));
     if among > 1 {
         parts.push(vec![plain(match language {
             Language::English => format!("the sickest of {among} pods that fit"),
@@ -138,7 +150,16 @@ fn thread(diagnosis: &Diagnosis, language: Language) -> Vec<Message> {
 
 /// The first reply: with the parent it holds the whole name, the evidence and the fix.
 fn evidence_and_fix(diagnosis: &Diagnosis, finding: &Finding, language: Language) -> Message {
-    let mut parts = vec![Part::Heading(vec![plain(pick(language, "Why we think so", "判断依据"))])];
+    let sure = diagnosis.verdict != Verdict::Unknown;
+    let (why, how) = if sure {
+        (pick(language, "Why we think so", "判断依据"), pick(language, "How to fix it", "如何修复"))
+    } else {
+        (
+            pick(language, "What speaks for it, without proof", "支持它的迹象（不足以证明）"),
+            pick(language, "What would help if it is so", "如果确实如此，可以这样处理"),
+        )
+    };
+    let mut parts = vec![Part::Heading(vec![plain(why)])];
     for evidence in finding.evidence.iter().take(EVIDENCE_SHOWN) {
         parts.push(quote(evidence, diagnosis.at, language));
     }
@@ -146,7 +167,7 @@ fn evidence_and_fix(diagnosis: &Diagnosis, finding: &Finding, language: Language
         parts.push(Part::Lines(vec![vec![plain(finding.cause.page.tell.of(language))]]));
     }
     if !finding.fixes.is_empty() {
-        parts.push(Part::Heading(vec![plain(pick(language, "How to fix it", "如何修复"))]));
+        parts.push(Part::Heading(vec![plain(how)]));
         for (i, fix) in finding.fixes.iter().enumerate() {
             parts.extend(fix_parts(i + 1, fix, language));
         }
@@ -192,15 +213,24 @@ fn looked_at(diagnosis: &Diagnosis, language: Language) -> Message {
         parts.push(Part::Heading(vec![plain(pick(language, "Also seen", "另外还发现"))]));
         parts.push(Part::Lines(others));
     }
+    if !diagnosis.checked.is_empty() {
+        parts.push(Part::Heading(vec![plain(pick(language, "What was checked", "已检查"))]));
+        parts.push(Part::Lines(
+            diagnosis.checked.iter().map(|words| rich(&format!("• {}", words.of(language)))).collect(),
+        ));
+    }
     if !diagnosis.unreadable.is_empty() {
         parts.push(Part::Heading(vec![plain(pick(language, "Could not be read", "无法读取"))]));
         let lines =
             diagnosis.unreadable.iter().map(|unread| vec![plain(format!("{}: {}", unread.what, unread.why))]).collect();
         parts.push(Part::Lines(lines));
     }
-    if diagnosis.answer().is_none() {
+    if !diagnosis.next.is_empty() {
         parts.push(Part::Heading(vec![plain(pick(language, "Look at next", "下一步查看"))]));
-        parts.push(Part::Code(next_steps(diagnosis)));
+        for step in &diagnosis.next {
+            parts.push(Part::Lines(vec![rich(&format!("• {}", step.text.of(language)))]));
+            parts.extend(step.command.clone().map(Part::Code));
+        }
     }
     parts.push(Part::Small(vec![plain(pick(language, "as of ", "截至 ")), Span::Time(diagnosis.at)]));
     Message { parts, actions: vec![] }
@@ -210,20 +240,6 @@ fn also(finding: &Finding, language: Language) -> Line {
     let mut line = vec![plain("• "), Span::Code(finding.cause.id.to_owned()), plain(" ")];
     line.extend(summary(finding, language));
     line
-}
-
-fn next_steps(diagnosis: &Diagnosis) -> String {
-    use crate::diagnosis::kubectl::{namespaced, quoted};
-    let target = &diagnosis.target;
-    let kind = target.kind.to_lowercase();
-    [
-        namespaced(&target.namespace, &format!("describe {kind} {}", quoted(&target.name))),
-        namespaced(
-            &target.namespace,
-            &format!("get events --field-selector involvedObject.name={}", quoted(&target.name)),
-        ),
-    ]
-    .join("\n")
 }
 
 fn quote(evidence: &Evidence, now: Timestamp, language: Language) -> Part {
@@ -240,6 +256,7 @@ fn quote(evidence: &Evidence, now: Timestamp, language: Language) -> Part {
 
 fn many(groups: &[Group], asked: &str, asker: Option<&str>, language: Language) -> Reply {
     let pods: usize = groups.iter().map(|group| group.pods.len()).sum();
+    let sick = groups.iter().filter(|group| group.diagnosis.verdict == Verdict::Sick).count();
     let mut lines = Vec::new();
     if groups.is_empty() {
         lines.push(vec![
@@ -249,12 +266,24 @@ fn many(groups: &[Group], asked: &str, asker: Option<&str>, language: Language) 
         ]);
     } else {
         let text = match language {
+            Language::English if sick == 0 => {
+                format!(
+                    ": {} not as it should be, and I could not tell why",
+                    counted(groups.len(), "thing is", "things are")
+                )
+            }
+            Language::Chinese if sick == 0 => format!("：{} 处异常，无法判断原因", groups.len()),
             Language::English => {
-                format!(": {} wrong, {pods} sick pods", counted(groups.len(), "thing is", "things are"))
+                format!(
+                    ": {} wrong, {}",
+                    counted(groups.len(), "thing is", "things are"),
+                    counted(pods, "sick pod", "sick pods")
+                )
             }
             Language::Chinese => format!("：{} 个问题，{pods} 个异常 Pod", groups.len()),
         };
-        lines.push(vec![plain("🔴 "), Span::Strong(asked.to_owned()), plain(text)]);
+        let sign = phrase::sign(if sick > 0 { Verdict::Sick } else { Verdict::Unknown });
+        lines.push(vec![plain(format!("{sign} ")), Span::Strong(asked.to_owned()), plain(text)]);
         lines.extend(groups.iter().take(GROUPS_IN_PARENT).map(|group| group_line(group, language)));
     }
     let mut parts = vec![Part::Lines(lines)];
@@ -286,6 +315,13 @@ fn group_line(group: &Group, language: Language) -> Line {
             Language::Chinese => format!("（{}/{} 个 Pod）", group.pods.len(), group.of),
         }));
     }
+    if group.workloads > 1 {
+        let (pods, workloads) = (group.pods.len(), group.workloads);
+        line.push(plain(match language {
+            Language::English => format!(" ({pods} pods of {workloads} workloads)"),
+            Language::Chinese => format!("（{workloads} 个工作负载的 {pods} 个 Pod）"),
+        }));
+    }
     line.push(plain(": "));
     match diagnosis.answer() {
         Some(finding) => line.extend(summary(finding, language)),
@@ -300,9 +336,19 @@ fn group_message(group: &Group, language: Language) -> Message {
         if let Some(evidence) = finding.evidence.first() {
             parts.push(quote(evidence, group.diagnosis.at, language));
         }
-        if let Some(fix) = finding.fixes.first() {
+        if let Some(fix) = finding.fixes.first().filter(|_| group.diagnosis.verdict != Verdict::Unknown) {
             parts.extend(fix_parts(1, fix, language));
         }
+    }
+    // How many of its pods are well stands in the group's own line.
+    let changes = group.diagnosis.story.iter().filter(|chapter| chapter.topic != Topic::Pods);
+    let told: Vec<Line> = changes.map(|chapter| rich(chapter.text.of(language))).collect();
+    if !told.is_empty() {
+        parts.push(Part::Lines(told));
+    }
+    if let Some(step) = group.diagnosis.next.first() {
+        parts.push(Part::Lines(vec![rich(&format!("→ {}", step.text.of(language)))]));
+        parts.extend(step.command.clone().map(Part::Code));
     }
     if !group.pods.is_empty() {
         const SHOWN: usize = 10;

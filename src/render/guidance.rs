@@ -46,8 +46,8 @@ pub fn help(language: Language) -> Message {
             Part::Lines(lines),
             Part::Small(vec![plain(pick(
                 language,
-                "I only read. The shortcut \"Diagnose\" on a message that names a pod works as well.",
-                "我只读取，不改动。也可以在提到 Pod 的消息上使用快捷方式 “Diagnose”。",
+                "I only read. The shortcut \"Diagnose\" on a message that names a pod, or holds what kubectl describe printed, works as well.",
+                "我只读取，不改动。也可以在提到 Pod 或贴有 kubectl describe 输出的消息上使用快捷方式 “Diagnose”。",
             ))]),
         ],
         actions: vec![],
@@ -69,6 +69,25 @@ pub fn sorry(asked: &str, why: &str, asker: Option<&str>, language: Language) ->
         parent.parts.push(Part::Small(small));
     }
     Reply { parent, thread: vec![how_to_ask(language)] }
+}
+
+/// Returns the note that an answer comes from pasted text and not from a cluster.
+pub fn from_text(language: Language) -> Part {
+    Part::Small(vec![plain(pick(
+        language,
+        "Read from the text in the message, not from a cluster; what kubectl does not print is unknown to me.",
+        "根据消息中的文本得出，没有读取集群；kubectl 没有输出的内容我无从得知。",
+    ))])
+}
+
+/// Returns why a pasted text has no answer.
+pub fn no_subject(language: Language) -> String {
+    pick(
+        language,
+        "The text tells of no pod and no workload. Paste what kubectl describe pod prints.",
+        "这段文本里没有 Pod 或工作负载。请粘贴 kubectl describe pod 的输出。",
+    )
+    .to_owned()
 }
 
 /// Returns why the words of a request could not be understood.

@@ -2,7 +2,7 @@
 //!
 //! The schema in `docs/diagnosis.schema.json` is generated from these types; a test holds the two together.
 
-use crate::diagnosis::{Certainty, Diagnosis, Finding, Risk, Verdict};
+use crate::diagnosis::{Certainty, Diagnosis, Finding, Fix, Risk, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -44,6 +44,15 @@ pub struct Report {
     pub pods: Vec<String>,
     /// The first is the answer.
     pub findings: Vec<ReportFinding>,
+    /// The change it began with, and how the workload's other pods are, where the objects tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub story: Vec<ReportChapter>,
+    /// What was looked at and what it showed, where no cause is sure.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checked: Vec<String>,
+    /// What to look at next, where no cause is sure.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<ReportFix>,
     /// What could not be read, and why: nothing was concluded from it.
     pub unreadable: Vec<ReportUnread>,
 }
@@ -115,6 +124,18 @@ pub struct ReportFix {
     pub risk: ReportRisk,
 }
 
+/// A piece of the workload's story.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ReportChapter {
+    pub text: String,
+    /// When the change was made, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// The command that takes it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
 /// What a fix may break.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -149,6 +170,17 @@ impl Report {
             symptom: diagnosis.symptom.clone(),
             pods,
             findings: diagnosis.findings.iter().map(|finding| report_finding(finding, clean)).collect(),
+            story: diagnosis
+                .story
+                .iter()
+                .map(|chapter| ReportChapter {
+                    text: clean(&chapter.text.en),
+                    at: chapter.at.map(|at| at.to_string()),
+                    command: chapter.command.as_deref().map(clean),
+                })
+                .collect(),
+            checked: diagnosis.checked.iter().map(|words| clean(&words.en)).collect(),
+            next: diagnosis.next.iter().map(|fix| report_fix(fix, clean)).collect(),
             unreadable: diagnosis
                 .unreadable
                 .iter()
@@ -177,21 +209,21 @@ fn report_finding(finding: &Finding, clean: &dyn Fn(&str) -> String) -> ReportFi
                 at: evidence.at.map(|at| at.to_string()),
             })
             .collect(),
-        fixes: finding
-            .fixes
-            .iter()
-            .map(|fix| ReportFix {
-                text: clean(&fix.text.en),
-                command: fix.command.as_deref().map(clean),
-                risk: match fix.risk {
-                    Risk::Safe => ReportRisk::Safe,
-                    Risk::Careful => ReportRisk::Careful,
-                    Risk::Dangerous => ReportRisk::Dangerous,
-                },
-            })
-            .collect(),
+        fixes: finding.fixes.iter().map(|fix| report_fix(fix, clean)).collect(),
         remedies: finding.remedies.iter().map(|remedy| remedy.id()).collect(),
         consequences: finding.consequences.iter().map(|words| clean(&words.en)).collect(),
+    }
+}
+
+fn report_fix(fix: &Fix, clean: &dyn Fn(&str) -> String) -> ReportFix {
+    ReportFix {
+        text: clean(&fix.text.en),
+        command: fix.command.as_deref().map(clean),
+        risk: match fix.risk {
+            Risk::Safe => ReportRisk::Safe,
+            Risk::Careful => ReportRisk::Careful,
+            Risk::Dangerous => ReportRisk::Dangerous,
+        },
     }
 }
 

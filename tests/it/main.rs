@@ -3,11 +3,14 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files, and run what they test in real time")]
 
 mod cases;
+mod corpora;
 mod flows;
 mod house;
 mod install;
+mod pasted;
 mod plane;
 mod plane_works;
+mod robust;
 #[cfg(feature = "try")]
 mod recorded_cluster;
 #[cfg(feature = "try")]

@@ -172,7 +172,11 @@ impl Plane {
         or_fail(Api::new(&self.url(), &self.certificate(), &token_of("admin")))
     }
 
-    fn etcd(&self) -> anyhow::Result<Etcd> {
+    /// Returns the store behind the API server.
+    ///
+    /// # Errors
+    /// Fails when no client can be made.
+    pub fn etcd(&self) -> anyhow::Result<Etcd> {
         Etcd::new(&format!("http://127.0.0.1:{}", self.ports.etcd))
     }
 

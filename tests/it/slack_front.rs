@@ -276,7 +276,8 @@ async fn direct_messages_reactions_clicks_and_shortcuts_come_in() {
     live.workspace.shortcut(ids::ALICE, ids::CHANNEL, &ts).await.unwrap();
     // The reaction on somebody else's message was not handed over in between.
     let what = live.next().await.what;
-    assert_eq!(what, What::Shortcut { message: ts, text: "prod/web-1 is pending".to_owned() });
+    let What::Shortcut { message, text, written } = what else { panic!("{what:?}") };
+    assert_eq!((message, text.as_str(), written.is_some()), (ts, "prod/web-1 is pending", true));
 }
 
 #[tokio::test]

@@ -108,7 +108,7 @@ pub fn interaction(payload: &Value) -> Option<Delivered> {
             let ts = text(&message["ts"]).or(text(&payload["message_ts"]))?;
             (
                 trigger.map(|id| format!("trigger:{id}")),
-                What::Shortcut { message: ts, text: decoded(&whole_text(message)) },
+                What::Shortcut { written: moment(&ts), message: ts, text: decoded(&whole_text(message)) },
             )
         }
         "block_actions" => {
@@ -184,6 +184,12 @@ pub fn decoded(said: &str) -> String {
                 out.push_str(label.unwrap_or(&target[1..]));
             }
             Some('!') => out.push_str(label.unwrap_or("")),
+            // No link and no label: somebody's own words, such as the `<none>` that kubectl prints.
+            _ if label.is_none() && !target.contains(':') => {
+                out.push('<');
+                out.push_str(target);
+                out.push('>');
+            }
             // Slack links whatever looks like a host: `prod/web.example` becomes <http://prod/web.example|…>.
             _ => out.push_str(label.unwrap_or(target)),
         }

@@ -10,18 +10,20 @@
 //! longer than the last, and Slack's final word ends it. The address of a socket is a secret and never logged.
 
 mod connection;
+mod tunnel;
 
 use super::api::{Api, CallError};
 use connection::{Connection, End};
+use hyper_util::client::proxy::matcher::Matcher;
 use serde_json::Value;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message as Frame;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tokio_util::sync::CancellationToken;
 
@@ -110,9 +112,20 @@ pub async fn run(
     ready: watch::Sender<usize>,
     timing: Timing,
 ) -> Result<(), Ended> {
+    run_through(Matcher::from_system(), api, out, ready, timing).await
+}
+
+async fn run_through(
+    proxies: Matcher,
+    api: Api,
+    out: mpsc::Sender<Envelope>,
+    ready: watch::Sender<usize>,
+    timing: Timing,
+) -> Result<(), Ended> {
     let mut lines = JoinSet::new();
+    let proxies = Arc::new(proxies);
     for number in 0..SOCKETS {
-        let line = Line { api: api.clone(), out: out.clone(), ready: ready.clone(), timing };
+        let line = Line { api: api.clone(), out: out.clone(), ready: ready.clone(), proxies: proxies.clone(), timing };
         let mut first_is_up = ready.subscribe();
         lines.spawn(async move {
             if number > 0 {
@@ -138,6 +151,7 @@ struct Line {
     api: Api,
     out: mpsc::Sender<Envelope>,
     ready: watch::Sender<usize>,
+    proxies: Arc<Matcher>,
     timing: Timing,
 }
 
@@ -216,14 +230,11 @@ impl Line {
     async fn connect_once(&self) -> Result<Socket, Failure> {
         let reply = self.api.call_form("apps.connections.open", &[]).await.map_err(Failure::of)?;
         let url = reply["url"].as_str().ok_or_else(|| Failure::Passing("no address in the reply".to_owned()))?;
-        let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT));
-        // Without Nagle: an acknowledgement is a small packet that somebody waits for.
-        let connect = tokio_tungstenite::connect_async_with_config(url, Some(config), true);
-        let (mut socket, _) = timeout(self.timing.connect, connect)
+        let mut socket = timeout(self.timing.connect, tunnel::open(url, &self.proxies))
             .await
             .map_err(|_| Failure::Passing("the handshake timed out".to_owned()))?
-            // The error may hold the address: only its kind is told.
-            .map_err(|error| Failure::Passing(kind_of(&error)))?;
+            // The error of the library may hold the address: only its kind is told.
+            .map_err(Failure::Passing)?;
         let deadline = Instant::now() + self.timing.hello;
         loop {
             let frame = timeout_at(deadline, futures_util::StreamExt::next(&mut socket))

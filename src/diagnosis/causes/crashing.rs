@@ -106,6 +106,10 @@ fn sandbox_failed_since(facts: &Facts<'_>, death: &Death<'_>) -> bool {
 pub fn is_over(facts: &Facts<'_>, death: &Death<'_>) -> bool {
     let Some(Some(since)) = death.container.running_since() else { return false };
     let (runs, restarts) = (facts.since(since), death.container.restarts().max(1));
+    // By our clock it has not started yet: the clocks differ, and its being ready is all that can be told.
+    if runs.is_negative() && death.container.ready() {
+        return true;
+    }
     if runs >= SignedDuration::from_mins(15) * restarts.min(12) {
         return true;
     }
@@ -147,7 +151,7 @@ impl<'w> Death<'w> {
             let settings = probe_of(self.container, kind)?;
             let grace =
                 settings.termination_grace_period_seconds.map_or(self.container.pod.grace(), SignedDuration::from_secs);
-            let near = SignedDuration::from_secs(i64::from(period(settings)) + 5) + grace;
+            let near = SignedDuration::from_secs(i64::from(period(settings)) + 5).saturating_add(grace);
             let event = self.container.events(world).filter(|e| e.reason == "Unhealthy").find(|event| {
                 let failure = probe::unhealthy(event.text());
                 let in_time = match (event.last, self.end.finished) {

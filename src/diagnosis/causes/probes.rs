@@ -159,7 +159,7 @@ fn came_and_went(
     };
     let often = event.count >= u32::try_from(threshold(probe)).unwrap_or(3);
     // Failures from the start on are just its start. They must have come after it was well.
-    let start = SignedDuration::from_secs(i64::from(allowance(probe).saturating_add(3 * period(probe))));
+    let start = SignedDuration::from_secs(i64::from(allowance(probe).saturating_add(period(probe).saturating_mul(3))));
     let was_well = first.duration_since(since) > start.max(SignedDuration::from_mins(2)) && last > since;
     often && was_well && facts.since(turned) <= SignedDuration::from_mins(15)
 }
@@ -329,6 +329,8 @@ pub enum Refusal<'w> {
     TooEarly { evidence: Option<Evidence> },
     /// The settings name another port than the container's own.
     WrongPort,
+    /// The container's own flags put the health endpoint on another port.
+    ToldElsewhere { port: u16, evidence: Evidence },
     /// The port is right by the settings, and nothing listens on it.
     Closed { seen: Option<Listens<'w>>, command: Option<Evidence>, answered_before: bool },
     /// It may still be starting: nothing is wrong yet.
@@ -347,6 +349,9 @@ pub fn refusal<'w>(facts: &Facts<'w>, trouble: &Trouble<'w>) -> Refusal<'w> {
         return Refusal::Closed { seen: None, command: None, answered_before: true };
     }
     let starting = log.is_some_and(listening::is_still_starting);
+    if let Some((port, evidence)) = asked.and_then(|asked| told_elsewhere(trouble.container, asked)) {
+        return Refusal::ToldElsewhere { port, evidence };
+    }
     if trouble.asks_an_undeclared_port() && !starting {
         return Refusal::WrongPort;
     }
@@ -380,6 +385,16 @@ fn starts_slowly(container: ContainerView<'_>) -> bool {
                 logstash|kibana|hadoop|hbase|druid|zeppelin|superset|airflow";
     let words = container.spec.command.iter().chain(&container.spec.args).flatten();
     says(&container.image().to_ascii_lowercase(), slow) || words.take(12).any(|word| says(word, "java|catalina|.jar"))
+}
+
+/// Returns the port that its flags give to the health endpoint where the probe asks another, which no flag names.
+fn told_elsewhere(container: ContainerView<'_>, asked: i32) -> Option<(u16, Evidence)> {
+    let words: Vec<&str> =
+        [&container.spec.command, &container.spec.args].into_iter().flatten().flatten().map(String::as_str).collect();
+    let (port, flag) = listening::health_port(&words)?;
+    let asked = asked.to_string();
+    let named = words.iter().any(|word| word.split(|c: char| !c.is_ascii_digit()).any(|number| number == asked));
+    (port.to_string() != asked && !named).then(|| (port, container.setting("args", flag)))
 }
 
 /// Returns the place in its command that binds it to the loopback address.

@@ -74,6 +74,22 @@ pub fn names_loopback(text: &str) -> bool {
     says(text, "127.0.0.1|localhost|[::1]| ::1 ")
 }
 
+/// Returns the port that a command's flags give to the health endpoint, and the flag (controller-runtime's
+/// `--health-probe-bind-address=:8081`, `--healthz-port 10248` and their like).
+pub fn health_port<'a>(words: &[&'a str]) -> Option<(u16, &'a str)> {
+    words.iter().enumerate().find_map(|(index, word)| {
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) => (flag, value),
+            None => (*word, *words.get(index + 1)?),
+        };
+        let lower = flag.to_ascii_lowercase();
+        let about = flag.starts_with('-') && says(&lower, "health|probe") && says(&lower, "addr|port|bind|listen");
+        let digits = value.rsplit(':').next()?.trim_matches(['"', '\'']);
+        // 0 switches the endpoint off.
+        about.then(|| digits.parse().ok().filter(|port| *port != 0)).flatten().map(|port| (port, *word))
+    })
+}
+
 fn port(line: &str) -> Option<u16> {
     let lower = line.to_ascii_lowercase();
     let number = |text: &str| {
@@ -134,11 +150,25 @@ mod tests {
         assert!(is_up("Started Application in 42.1 seconds (process running for 43)"));
     }
 
+    #[test]
+    fn reads_the_flag_of_the_health_endpoint() {
+        for (words, port) in [
+            (&["/manager", "--health-probe-bind-address=:9090"][..], Some(9090)),
+            (&["kubelet", "--healthz-port", "10248"], Some(10248)),
+            (&["--health-probe-bind-address=0"], None),
+            (&["--metrics-bind-address=:8080", "--health-check-interval=30"], None),
+        ] {
+            assert_eq!(health_port(words).map(|(port, _)| port), port, "{words:?}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn survives_any_text(text in "(?s).{0,200}") {
             let _ = listens("app", &format!("listening {text}"));
             let _ = is_still_starting(&text);
+            let _ = health_port(&["--health-port", &text]);
+            let _ = health_port(&[&text]);
         }
     }
 }

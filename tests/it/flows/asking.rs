@@ -64,6 +64,20 @@ async fn the_shortcut_diagnoses_what_a_message_names() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_kubectl_printed_is_diagnosed_without_its_cluster() {
+    let (_, kubeconfig, _) = granted("prod").await;
+    let chat = Chat::with(&[("prod", &kubeconfig)]).await;
+    let pasted =
+        include_str!("../../pasted/describe/live-oom-child.txt").split("$ kubectl describe node").next().unwrap();
+    let message = chat.bob().says(&format!("what is wrong here?\n```\n{pasted}\n```"), None);
+    let answer = chat.alice().diagnoses(&message).await;
+    assert_says(&answer.in_thread_of(&message), &["oom-child/worker", "32Mi", "OOMKilled", "not from a cluster"]);
+
+    let mentioned = chat.alice().types(&format!("@podoctor and this?\n```\n{pasted}\n```")).await;
+    assert_says(&mentioned.in_thread_of(&mentioned.to), &["oom-child/worker", "32Mi", "not from a cluster"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_other_words_are_answered_too() {
     let (ns, kubeconfig, _) = granted("prod").await;
     ns.apply(OOM).await;

@@ -61,7 +61,8 @@ pub fn reached(crate_root: &str) -> Vec<Source> {
         let ast = syn::parse_file(&text).unwrap_or_else(|error| panic!("cannot parse {path_text}: {error}"));
         let folder =
             if module.is_empty() { path.parent().expect("a file").to_owned() } else { path.with_extension("") };
-        children(&ast.items, &folder, &module, test_only, &mut open);
+        let beside = path.parent().expect("a file");
+        children(&ast.items, &folder, beside, &module, test_only, &mut open);
         sources.push(Source { path: path_text, module, ast, test_only });
     }
     sources.sort_by(|a, b| a.path.cmp(&b.path));
@@ -70,17 +71,36 @@ pub fn reached(crate_root: &str) -> Vec<Source> {
 
 type Open = Vec<(PathBuf, Vec<String>, bool)>;
 
-fn children(items: &[Item], folder: &Path, module: &[String], test_only: bool, open: &mut Open) {
+fn children(items: &[Item], folder: &Path, beside: &Path, module: &[String], test_only: bool, open: &mut Open) {
     for item in items {
         let Item::Mod(declared) = item else { continue };
         let name = declared.ident.to_string();
         let module = [module, std::slice::from_ref(&name)].concat();
         let test_only = test_only || is_test_only(&declared.attrs);
         match &declared.content {
-            Some((_, items)) => children(items, &folder.join(&name), &module, test_only, open),
-            None => open.push((folder.join(format!("{name}.rs")), module, test_only)),
+            Some((_, items)) => children(items, &folder.join(&name), beside, &module, test_only, open),
+            None => {
+                // A named path starts beside the file that declares the module.
+                let file = match named_path(&declared.attrs) {
+                    Some(path) => beside.join(path),
+                    None => folder.join(format!("{name}.rs")),
+                };
+                let file = file.canonicalize().unwrap_or_else(|error| panic!("mod {name}: {error}"));
+                open.push((file, module, test_only));
+            }
         }
     }
+}
+
+/// Returns the file that `#[path = "…"]` names for a module.
+fn named_path(attributes: &[Attribute]) -> Option<String> {
+    attributes.iter().find(|attribute| attribute.path().is_ident("path")).and_then(|attribute| {
+        let syn::Expr::Lit(value) = &attribute.meta.require_name_value().ok()?.value else { return None };
+        match &value.lit {
+            syn::Lit::Str(path) => Some(path.value()),
+            _ => None,
+        }
+    })
 }
 
 /// Tells whether an item is compiled for tests only.

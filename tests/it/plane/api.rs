@@ -204,7 +204,7 @@ impl Etcd {
     }
 
     /// The names are history: https://github.com/kubernetes/kubernetes/blob/master/pkg/kubeapiserver/default_storage_factory_builder.go
-    fn key(&self, resource: &Resource, namespace: &str, name: &str) -> String {
+    pub fn key(&self, resource: &Resource, namespace: &str, name: &str) -> String {
         let group = resource.api_version.split_once('/').map_or("", |(group, _)| group);
         let custom = format!("{group}/{}", resource.plural);
         let folder = match resource.plural.as_str() {
@@ -222,7 +222,7 @@ impl Etcd {
         }
     }
 
-    async fn call(&self, what: &str, body: &Value) -> anyhow::Result<Value> {
+    pub async fn call(&self, what: &str, body: &Value) -> anyhow::Result<Value> {
         let answer = self.http.post(format!("{}/v3/kv/{what}", self.base)).json(body).send().await?;
         let status = answer.status();
         let answer: Value = answer.json().await?;
@@ -231,7 +231,7 @@ impl Etcd {
     }
 }
 
-fn encode(bytes: &[u8]) -> Value {
+pub fn encode(bytes: &[u8]) -> Value {
     serde_json::to_value(ByteString(bytes.to_vec())).expect("bytes are always JSON")
 }
 

@@ -67,7 +67,7 @@ fn the_shortcut_takes_the_whole_message() {
         "message": {"ts": "1.2", "text": "", "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "prod/web is stuck"}}]}});
     assert_eq!(
         interaction(&payload).unwrap().incoming.what,
-        What::Shortcut { message: "1.2".into(), text: "prod/web is stuck".into() }
+        What::Shortcut { message: "1.2".into(), text: "prod/web is stuck".into(), written: moment("1.2") }
     );
 }
 

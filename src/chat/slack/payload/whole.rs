@@ -36,7 +36,8 @@ pub fn whole_text(message: &Value) -> String {
 
 /// Adds a text unless it is there already, but for signs of style: a person's text comes as `text` and as blocks.
 fn add(parts: &mut Vec<String>, text: &str) {
-    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let plain = |text: &str| text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    let letters = |text: &str| plain(text).chars().filter(|c| c.is_alphanumeric()).collect::<String>();
     let new = letters(text);
     if text.trim().is_empty() || (!new.is_empty() && parts.iter().any(|part| letters(part).contains(&new))) {
         return;

@@ -43,6 +43,10 @@ impl Slack {
     }
 
     async fn with(backlog: usize, timing: Timing) -> Self {
+        Self::through(Matcher::builder().build(), backlog, timing).await
+    }
+
+    async fn through(proxies: Matcher, backlog: usize, timing: Timing) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let links = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -69,7 +73,7 @@ impl Slack {
         let (out, envelopes) = mpsc::channel(backlog);
         let (ready_sender, ready) = watch::channel(0);
         let api = Api::new(&base, Secret::new("xapp-1")).unwrap();
-        let run = tokio::spawn(run(api, out, ready_sender, timing));
+        let run = tokio::spawn(run_through(proxies, api, out, ready_sender, timing));
         Self { opens, answer, sockets, envelopes, ready, run }
     }
 
@@ -220,6 +224,64 @@ async fn a_socket_that_falls_silent_is_replaced() {
     let _fourth = slack.next().await;
     slack.ready_is(2).await;
     drop((first, second));
+}
+
+/// Starts a proxy that answers every request with this line, and is a tunnel where it says 200. What is asked comes out.
+async fn proxy(answer: &'static str) -> (std::net::SocketAddr, mpsc::UnboundedReceiver<String>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (asked, requests) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") && client.read_buf(&mut head).await.unwrap() > 0 {}
+            let head = String::from_utf8(head).unwrap();
+            let to = head.split(' ').nth(1).unwrap().to_owned();
+            let _ = asked.send(head);
+            client.write_all(format!("HTTP/1.1 {answer}\r\nVia: x\r\n\r\n").as_bytes()).await.unwrap();
+            if answer.starts_with("200") {
+                let mut slack = TcpStream::connect(to).await.unwrap();
+                tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut slack).await });
+            }
+        }
+    });
+    (address, requests)
+}
+
+#[tokio::test]
+async fn a_socket_goes_through_the_proxy_and_says_who_it_is() {
+    let (address, mut requests) = proxy("200 Connection established").await;
+    let through = Matcher::builder().http(format!("http://ann:s3cret@{address}")).build();
+    let mut slack = Slack::through(through, 64, quick()).await;
+    let mut first = slack.next().await;
+    slack.next().await;
+    slack.ready_is(2).await;
+    first.event("e").await;
+    assert_eq!(first.acknowledged().await.as_deref(), Some("e"));
+    let request = requests.recv().await.unwrap();
+    assert!(request.starts_with("CONNECT 127.0.0.1:") && !request.contains("ticket"), "{request}");
+    assert!(request.contains("\r\nProxy-Authorization: Basic YW5uOnMzY3JldA==\r\n"), "{request}");
+}
+
+#[tokio::test]
+async fn what_no_proxy_names_is_reached_straight() {
+    let (address, mut requests) = proxy("502 Bad Gateway").await;
+    let around = Matcher::builder().all(format!("http://{address}")).no("127.0.0.1").build();
+    let mut slack = Slack::through(around, 64, quick()).await;
+    slack.next().await;
+    slack.ready_is(1).await;
+    assert!(requests.try_recv().is_err(), "the proxy is not asked");
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_told_without_its_password() {
+    let (address, _requests) = proxy("407 Proxy Authentication Required").await;
+    let url = "ws://127.0.0.1:9/link/?ticket=x";
+    let refusal = tunnel::open(url, &Matcher::builder().all(format!("http://ann:s3cret@{address}")).build()).await;
+    assert_eq!(refusal.err().as_deref(), Some("the proxy refuses the tunnel (HTTP 407)"));
+    let other = tunnel::open(url, &Matcher::builder().all("socks5://ann:s3cret@127.0.0.1:9").build()).await;
+    assert_eq!(other.err().as_deref(), Some("a proxy is spoken to over http://, not socks5://"));
 }
 
 #[tokio::test]

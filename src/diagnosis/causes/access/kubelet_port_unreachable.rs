@@ -1,7 +1,7 @@
 //! The API server cannot reach the kubelet's port 10250.
 
 use super::failed_calls;
-use crate::diagnosis::{Cause, Finding, Fix, Page, Phase, Text, Words, kubectl};
+use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, Words, kubectl};
 use crate::facts::reading::log_error::{LogError, Network};
 use crate::facts::{Evidence, Facts, node};
 
@@ -57,7 +57,9 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         ),
         None => (String::new(), String::new()),
     };
-    let mut finding = Finding::confirmed(&CAUSE)
+    // A node that could not be read may have fallen silent altogether.
+    let certainty = if node.is_unreadable() { Certainty::Likely } else { Certainty::Confirmed };
+    let mut finding = Finding::new(&CAUSE, certainty)
         .in_container(call.container)
         .because([call.evidence()])
         .because(

@@ -133,7 +133,8 @@ fn fits_without_events(facts: &Facts<'_>, death: &Death<'_>, kind: Kind) -> bool
     let Some(ran) = death.end.ran_for() else { return false };
     let grace = probe.termination_grace_period_seconds.unwrap_or(death.container.pod.grace().as_secs());
     let least = i64::from(allowance(probe)) - 1;
-    let most = i64::from(allowance(probe).saturating_add(period(probe)).saturating_add(timeout(probe))) + grace + 10;
+    let gives_up = i64::from(allowance(probe).saturating_add(period(probe)).saturating_add(timeout(probe)));
+    let most = gives_up.saturating_add(grace).saturating_add(10);
     (least..=most).contains(&ran.as_secs())
 }
 
@@ -177,6 +178,20 @@ count: 12
         let diagnosis = diagnose_pod(&format!("{POD}{KILLING}"), "shop/web-1", "2026-01-01T09:06:00Z");
         let answer = diagnosis.answer().unwrap();
         assert_eq!((answer.cause.id, answer.certainty), ("liveness-probe-killing", Certainty::Confirmed));
+    }
+
+    /// The API takes any number of seconds for a grace period.
+    #[test]
+    fn a_grace_period_without_end_is_no_overflow() {
+        let endless = POD.replace(
+            "periodSeconds: 5",
+            "periodSeconds: 2147483647, terminationGracePeriodSeconds: 9223372036854775807",
+        );
+        let unhealthy = &KILLING[KILLING.rfind("---").unwrap()..];
+        for events in ["", unhealthy] {
+            let yaml = format!("{endless}{events}");
+            assert!(!diagnose_pod(&yaml, "shop/web-1", "2026-01-01T09:06:00Z").symptom.is_empty());
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::facts::reading::progress::{self, Step};
 use crate::facts::reading::runtime::{self, StartFailure};
 use crate::facts::reading::sandbox::{self, SandboxFailure};
 use crate::facts::{ContainerView, Event, Evidence, Facts, PodView, Stage};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 /// Returns the pod while it is on its way to running, or should run and does not; `None` for one that is being deleted
@@ -34,6 +34,7 @@ pub fn mounts<'w>(facts: &Facts<'w>) -> Vec<(MountError<'w>, &'w Event)> {
         .into_iter()
         .map(|event| (mount::mount_error(event.text()), event))
         .filter(|(error, event)| error.failure != MountFailure::Passing || lasts(event))
+        .filter(|(error, event)| error.failure != MountFailure::TimedOut || attached_at(facts, pod) <= event.last)
         .filter(|(error, _)| seen.insert(error.volume))
         .collect()
 }
@@ -54,6 +55,11 @@ pub fn attaches<'w>(facts: &Facts<'w>) -> Vec<(AttachError<'w>, &'w Event)> {
         .filter(|(error, _)| seen.insert(error.volume))
         .filter(|(error, event)| !attached_since(facts, pod, error.volume, event))
         .collect()
+}
+
+/// Returns when a disk of the pod was last attached by an event: a wait that ran out of time before then waited for that.
+pub fn attached_at(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Timestamp> {
+    pod.last_event(facts.world, "SuccessfulAttachVolume").and_then(|event| event.last)
 }
 
 /// The controller says when it got through in the end.

@@ -244,7 +244,9 @@ fn silent(facts: &Facts<'_>) -> Option<Finding> {
     // Without events nothing may be concluded from their silence.
     let Known::Present(events) = pod.events(facts.world) else { return None };
     let beyond = events.iter().any(|event| progress::reached(event).is_some_and(|step| step > progress::Step::Attach));
-    if !waits || beyond || facts.since(pod.scheduled_at()?) < NORMAL || !step::attaches(facts).is_empty() {
+    // The mount begins once the disk is attached.
+    let since = Some(pod.scheduled_at()?).max(step::attached_at(facts, pod))?;
+    if !waits || beyond || facts.since(since) < NORMAL || !step::attaches(facts).is_empty() {
         return None;
     }
     let attached = volumes::claims(facts).into_iter().find_map(|claim| {
@@ -317,6 +319,20 @@ mod tests {
         assert_eq!((found.cause.id, found.certainty), ("volume-mount-failed", Certainty::Likely));
         let later = event("FailedCreatePodSandBox", 8, "Failed to create pod sandbox: x");
         assert!(!causes(&(waits + &scheduled + &later)).contains(&"volume-mount-failed"));
+    }
+
+    #[test]
+    fn a_wait_for_the_attach_says_nothing_of_the_mount() {
+        let text = "Unable to attach or mount volumes: unmounted volumes=[d], unattached volumes=[d]: timed out waiting for the condition";
+        let late = "Multi-Attach error for volume \"pv\" Volume is already exclusively attached to one node and can't be attached to another";
+        let attached = |minute| {
+            event("SuccessfulAttachVolume", minute, "AttachVolume.Attach succeeded for volume \"pv\" ")
+                .replace("Warning", "Normal")
+        };
+        let yaml = pod(APP, CREATING) + &event("FailedAttachVolume", 1, late) + &event("FailedMount", 8, text);
+        let waits = diagnose(&(yaml.clone() + &attached(9)));
+        assert_eq!(waits.verdict, crate::diagnosis::Verdict::Waiting);
+        assert!(causes(&(yaml + &attached(7))).contains(&"volume-mount-failed"), "it timed out after the attach");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A NoExecute taint removed the pod from its node.
 
 use crate::diagnosis::cause::{Cause, Page, Phase};
-use crate::diagnosis::finding::{Finding, Fix};
+use crate::diagnosis::finding::{Certainty, Finding, Fix};
 use crate::diagnosis::kubectl::{describe_node, edit};
 use crate::diagnosis::words::{Text, Words};
 use crate::facts::{Event, Evidence, Facts, Stage, node};
@@ -44,7 +44,9 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     let name = pod.node_name().unwrap_or("?");
     let taint = facts.node().present().and_then(|n| node::taints(n).iter().find(|taint| taint.effect == "NoExecute"));
     let told = taint.map_or_else(|| "a NoExecute taint".to_owned(), node::taint_text);
-    Finding::confirmed(&CAUSE)
+    // Of a node that could not be read nobody knows which taint it was: that of a lost one is a consequence.
+    let certainty = if facts.node().is_unreadable() { Certainty::Likely } else { Certainty::Confirmed };
+    Finding::new(&CAUSE, certainty)
         .because(taint.map(|taint| {
             Evidence::field(
                 format!("node {name}.spec.taints"),

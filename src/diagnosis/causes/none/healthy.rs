@@ -96,6 +96,10 @@ fn may_end_again(facts: &Facts<'_>, container: ContainerView<'_>) -> bool {
         return false;
     }
     let fresh = end.finished.is_some_and(|finished| facts.since(finished) < SignedDuration::from_mins(10));
+    // By our clock it has not started yet: the clocks differ, and how long it has run cannot be told.
+    if facts.since(since).is_negative() && container.ready() {
+        return false;
+    }
     let ran = end.ran_for().unwrap_or(SignedDuration::ZERO);
     // A long run that ended once is a restart, not a loop.
     fresh && ran < SignedDuration::from_mins(10) && facts.since(since) < ran * 3 / 2 + SignedDuration::from_secs(10)

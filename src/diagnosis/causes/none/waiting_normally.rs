@@ -72,6 +72,17 @@ status:
     }
 
     #[test]
+    fn a_cache_that_fills_is_waited_for_and_a_missing_object_is_not() {
+        let of = |text: &str| {
+            let waiting = format!("waiting: {{reason: CreateContainerConfigError, message: '{text}'}}");
+            let yaml = NEW.replace("waiting: {reason: ContainerCreating}", &waiting);
+            diagnose_pod(&yaml, "prod/web", "2026-01-01T00:00:10Z").verdict
+        };
+        assert_eq!(of("failed to sync secret cache: timed out waiting for the condition"), Verdict::Waiting);
+        assert_ne!(of("secret \"redis\" not found"), Verdict::Waiting);
+    }
+
+    #[test]
     fn stopping_waits_for_its_grace_period_and_no_longer() {
         let yaml = NEW.replace(
             "creationTimestamp: '2026-01-01T00:00:00Z'",

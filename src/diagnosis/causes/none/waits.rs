@@ -2,9 +2,11 @@
 
 use super::standing;
 use crate::diagnosis::Words;
+use crate::diagnosis::causes::creating::step;
 use crate::diagnosis::causes::{admission, scheduling};
 use crate::facts::reading::admission::Refusal;
 use crate::facts::reading::log_error::{self, LogError, Tls};
+use crate::facts::reading::mount::{self, MountFailure};
 use crate::facts::{ContainerView, Event, Evidence, Facts, PodView, Role, Stage, Subject, Workload, node};
 use jiff::{SignedDuration, Timestamp};
 
@@ -174,7 +176,8 @@ fn creating(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Wait> {
     }
     let pulling = pod.events_seen(facts.world).filter(|e| matches!(e.reason.as_str(), "Pulling" | "Pulled")).last();
     let pulling = pulling.filter(|event| event.reason == "Pulling");
-    let since = pulling.and_then(|event| event.last).unwrap_or(scheduled);
+    let attached = pod.last_event(facts.world, "SuccessfulAttachVolume").and_then(|event| event.last);
+    let since = pulling.and_then(|event| event.last).max(attached).unwrap_or(scheduled);
     let for_now = facts.since(since);
     if for_now >= CREATING {
         return None;
@@ -201,13 +204,32 @@ fn is_troubled(facts: &Facts<'_>, pod: PodView<'_>, scheduled: Timestamp) -> boo
             || container.latest_end().is_some_and(|end| end.exit_code != 0)
             || container
                 .waiting()
-                .is_some_and(|waiting| !matches!(waiting.reason, "" | "ContainerCreating" | "PodInitializing"))
+                .filter(|waiting| !matches!(waiting.reason, "" | "ContainerCreating" | "PodInitializing"))
+                .is_some_and(|waiting| !is_cache_filling(waiting.message))
     };
     pod.containers().any(container_fails)
         || pod
             .events_seen(facts.world)
             .filter(|event| event.last.is_none_or(|last| last >= scheduled))
-            .any(|event| event.warning && !is_passing(event))
+            .any(|event| event.warning && !is_passing(event) && !is_overcome(facts, pod, event))
+}
+
+/// The kubelet has just begun to watch the ConfigMap or Secret and tries again at once; one that does not exist reads
+/// otherwise ("not found").
+fn is_cache_filling(text: &str) -> bool {
+    text.contains("failed to sync") && text.contains("cache: timed out waiting for the condition")
+}
+
+/// Returns true where a failed attach, or the mere wait for it, was followed by the disk's attachment.
+fn is_overcome(facts: &Facts<'_>, pod: PodView<'_>, event: &Event) -> bool {
+    let waits_for_attach = match event.reason.as_str() {
+        "FailedAttachVolume" => true,
+        "FailedMount" => mount::mount_error(event.text()).failure == MountFailure::TimedOut,
+        _ => false,
+    };
+    waits_for_attach
+        && step::attaches(facts).is_empty()
+        && pod.last_event(facts.world, "SuccessfulAttachVolume").is_some_and(|attached| attached.last > event.last)
 }
 
 /// Warnings that healthy pods show while they start.
@@ -216,10 +238,8 @@ fn is_passing(event: &Event) -> bool {
     match event.reason.as_str() {
         // From before it was placed: the condition says that it is.
         "FailedScheduling" => true,
-        "FailedMount" => {
-            (text.contains("failed to sync") && text.contains("cache: timed out waiting for the condition"))
-                || text.contains("not registered")
-        }
+        "FailedMount" => is_cache_filling(text) || text.contains("not registered"),
+        "Failed" => is_cache_filling(text),
         "Unhealthy" => text.contains("connection refused") || event.count < 3,
         "FailedToRetrieveImagePullSecret" => true,
         _ => false,

@@ -112,6 +112,14 @@ fn wrong(facts: &Facts<'_>, trouble: &Trouble<'_>) -> Option<Finding> {
                 format!("访问的 {port} 端口被拒绝，且不是容器声明的端口"),
                 Some(declared(trouble)),
             ),
+            Refusal::ToldElsewhere { port: other, evidence } => (
+                Certainty::Likely,
+                format!(
+                    "asks port {port}, which is refused; the container's own flags put its health endpoint on {other}"
+                ),
+                format!("访问的 {port} 端口被拒绝；容器自身的启动参数将健康检查端点设在 {other} 端口"),
+                Some(evidence),
+            ),
             _ => return None,
         },
         // A mesh's proxy that demands mutual TLS closes what does not speak it.
@@ -248,6 +256,24 @@ count: 11
         ] {
             assert_eq!(found("8080", message), ("probe-misconfigured", Certainty::Confirmed), "{message}");
         }
+    }
+
+    #[test]
+    fn its_own_flag_puts_the_endpoint_elsewhere() {
+        let refused =
+            r#"failed: Get "http://10.0.0.9:8080/ready": dial tcp 10.0.0.9:8080: connect: connection refused"#;
+        let with = |args: &str| {
+            let yaml = POD.replace("image: app, ports", &format!("image: app, args: [{args}], ports"));
+            let yaml = yaml.replace("PORT", "8080").replace("MESSAGE", refused);
+            diagnose_pod(&yaml, "shop/web-1", "2026-01-01T09:02:00Z").answer().unwrap().cause.id
+        };
+        assert_eq!(with("'--health-probe-bind-address=:9090'"), "probe-misconfigured");
+        assert_eq!(with("'--health-probe-bind-address=:8080'"), "probe-port-closed");
+        assert_eq!(
+            with("'--health-probe-bind-address=:9090', '--listen=:8080'"),
+            "probe-port-closed",
+            "8080 is named too"
+        );
     }
 
     #[test]

@@ -45,11 +45,13 @@ fn closed(facts: &Facts<'_>, trouble: &Trouble<'_>) -> Option<Finding> {
     let (seen, command, answered_before) = match &trouble.failure.output {
         Output::Refused => match refusal(facts, trouble) {
             Refusal::Closed { seen, command, answered_before } => (seen, command, answered_before),
-            Refusal::TooEarly { .. } | Refusal::WrongPort | Refusal::NotYet => return None,
+            Refusal::TooEarly { .. } | Refusal::WrongPort | Refusal::ToldElsewhere { .. } | Refusal::NotYet => {
+                return None;
+            }
         },
         // The kubelet's gRPC client tries again until its time is up: a closed port reads as a failed connection.
         Output::GrpcNoConnection => match refusal(facts, trouble) {
-            Refusal::WrongPort | Refusal::NotYet => return None,
+            Refusal::WrongPort | Refusal::ToldElsewhere { .. } | Refusal::NotYet => return None,
             _ => return told(facts, trouble, Certainty::Likely, ("Nothing answers", "没有响应"), ""),
         },
         // A command's own words: its server refuses it inside the pod.

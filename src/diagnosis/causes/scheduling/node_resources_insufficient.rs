@@ -35,7 +35,11 @@ pub static CAUSE: Cause = Cause {
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     let picture = picture(facts)?;
-    let finding = picture.finding(&CAUSE, Kind::Resources)?;
+    let mut finding = picture.finding(&CAUSE, Kind::Resources)?;
+    // Without the nodes nobody has checked the scheduler's word against them.
+    if facts.world.nodes.is_unread() {
+        finding.certainty = finding.certainty.max(Certainty::Likely);
+    }
     if picture.reading == Reading::NoNodes {
         return no_nodes(finding, &picture);
     }

@@ -1,0 +1,54 @@
+//! Surveys: many workloads that suffer from the same on one node are that node.
+
+use super::*;
+use crate::diagnosis::testing;
+
+/// A pod of a Deployment whose sandbox cannot be made for want of the network plugin.
+fn stuck(name: &str, node: &str) -> String {
+    format!(
+        "
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}-1, namespace: shop, uid: {name}, creationTimestamp: '2026-01-01T10:00:00Z',
+  ownerReferences: [{{apiVersion: apps/v1, kind: StatefulSet, name: {name}, uid: s, controller: true}}]}}
+spec: {{nodeName: {node}, containers: [{{name: app, image: x}}]}}
+status:
+  phase: Pending
+  conditions: [{{type: PodScheduled, status: 'True', lastTransitionTime: '2026-01-01T10:00:00Z'}}]
+  containerStatuses:
+  - {{name: app, ready: false, restartCount: 0, image: x, imageID: '', state: {{waiting: {{reason: ContainerCreating}}}}}}
+---
+apiVersion: v1
+kind: Event
+metadata: {{name: {name}-e, namespace: shop}}
+involvedObject: {{kind: Pod, namespace: shop, name: {name}-1, uid: {name}}}
+type: Warning
+reason: FailedCreatePodSandBox
+message: 'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox \"abc\": plugin type=\"calico\" failed (add): stat /var/lib/calico/nodename: no such file or directory'
+count: 20
+firstTimestamp: '2026-01-01T10:00:05Z'
+lastTimestamp: '2026-01-01T10:19:50Z'
+source: {{component: kubelet, host: {node}}}
+"
+    )
+}
+
+fn survey_of(pods: &[(&str, &str)]) -> Vec<Group> {
+    let world = testing::world(&pods.iter().map(|(name, node)| stuck(name, node)).collect::<String>());
+    survey(&world, "2026-01-01T10:20:00Z".parse().expect("a time"), None)
+}
+
+#[test]
+fn three_workloads_with_the_same_on_one_node_are_the_node() {
+    let groups = survey_of(&[("a", "n1"), ("b", "n1"), ("c", "n1"), ("d", "n2")]);
+    assert_eq!(groups.len(), 2, "{groups:#?}");
+    let node = groups.iter().find(|group| group.diagnosis.target.kind == "Node").expect("a node");
+    assert_eq!((node.diagnosis.target.name.as_str(), node.pods.len(), node.workloads), ("n1", 3, 3));
+}
+
+#[test]
+fn the_same_on_several_nodes_is_no_nodes_fault() {
+    let groups = survey_of(&[("a", "n1"), ("b", "n2"), ("c", "n3"), ("d", "n1")]);
+    assert!(groups.iter().all(|group| group.diagnosis.target.kind == "Pod"), "{groups:#?}");
+}
