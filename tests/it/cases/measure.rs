@@ -76,7 +76,7 @@ impl Case {
     pub fn ask(&self) -> Outcome {
         let target = target::parse(self.want["target"].as_str().expect("a target")).expect("a target that parses");
         let now = self.want["at"].as_str().expect("a time").parse().expect("RFC 3339");
-        let snapshot = files::read(&[self.folder.clone()]);
+        let snapshot = files::read(std::slice::from_ref(&self.folder));
         let start = Instant::now();
         let answer = question::answer(&snapshot.world, now, &target);
         let time = start.elapsed();
