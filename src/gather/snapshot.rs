@@ -33,8 +33,10 @@ pub fn take_text(world: &mut World, met: &mut Met, newest: &mut Option<Timestamp
         }
         return mishaps;
     }
+    // YAML 1.2: bare `n`, `no`, `on` are text. kubectl quotes them (it follows YAML 1.1 there), other writers do not.
+    let options = serde_saphyr::options! { strict_booleans: true };
     for (first_line, document) in documents(text) {
-        match serde_saphyr::from_str::<Value>(document) {
+        match serde_saphyr::from_str_with_options::<Value>(document, options.clone()) {
             Ok(Value::Null) => {}
             Ok(value) => take_value(world, met, newest, value, first_line, &mut mishaps),
             Err(error) => {
