@@ -116,7 +116,9 @@ impl Resource {
                 ("certificates.k8s.io", "v1", "certificatesigningrequests", "CertificateSigningRequest")
             }
             Self::ResourceClaims => ("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim"),
-            Self::ResourceClaimTemplates => ("resource.k8s.io", "v1", "resourceclaimtemplates", "ResourceClaimTemplate"),
+            Self::ResourceClaimTemplates => {
+                ("resource.k8s.io", "v1", "resourceclaimtemplates", "ResourceClaimTemplate")
+            }
             Self::PodGroups => ("scheduling.volcano.sh", "v1beta1", "podgroups", "PodGroup"),
             Self::Queues => ("scheduling.volcano.sh", "v1beta1", "queues", "Queue"),
         }

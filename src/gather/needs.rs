@@ -140,7 +140,7 @@ fn of_unscheduled(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {
         }
     }
     // Rules between pods: held against those of the namespace.
-    if ["affinity", "topology spread"].iter().any(|rule| said.contains(rule)) && !said.contains("node affinity") {
+    if ["pod affinity", "anti-affinity", "topology spread"].iter().any(|rule| said.contains(rule)) {
         needs.push(collection(Resource::Pods, pod.namespace()));
     }
     // The scheduler refuses for want of room: see what fills the nodes with the most of it.
@@ -404,10 +404,7 @@ fn logs(pod: PodView<'_>, needs: &mut Vec<Need>) {
 /// Asks for the kubelets' requests for certificates, where a log call failed for want of one.
 fn certificates(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {
     let of_tls = |error: &str| ["tls: ", "x509: ", "TLS handshake"].iter().any(|word| error.contains(word));
-    let failed = pod
-        .containers()
-        .filter_map(|container| container.log(facts.world)?.error.as_deref())
-        .any(of_tls);
+    let failed = pod.containers().filter_map(|container| container.log(facts.world)?.error.as_deref()).any(of_tls);
     if failed {
         needs.push(collection(Resource::CertificateSigningRequests, ""));
     }
@@ -436,8 +433,12 @@ fn claims<'w>(
     let world = facts.world;
     volumes
         .iter()
-        .filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.as_str()))
-        .filter_map(move |name| world.claims.get(pod.namespace(), name).present())
+        .filter_map(move |volume| match (&volume.persistent_volume_claim, &volume.ephemeral) {
+            (Some(source), _) => Some(source.claim_name.clone()),
+            (None, Some(_)) => Some(format!("{}-{}", pod.name(), volume.name)),
+            (None, None) => None,
+        })
+        .filter_map(move |name| world.claims.get(pod.namespace(), &name).present())
 }
 
 fn allocatable_memory(node: &k8s_openapi::api::core::v1::Node) -> u64 {
@@ -458,3 +459,6 @@ fn collection(resource: Resource, namespace: &str) -> Need {
 fn events_of(kind: &str, namespace: &str, name: &str) -> Need {
     Need::EventsOf { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

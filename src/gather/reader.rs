@@ -155,6 +155,11 @@ impl<'a> Reader<'a> {
     /// Reads one text outside the needs of a subject; counts as a request.
     pub async fn fetch(&mut self, path: &str) -> Result<String, ReadError> {
         self.requests_left = self.requests_left.saturating_sub(1);
+        self.page(path).await
+    }
+
+    /// Reads one page of a scan; pages go with the size of the cluster and do not count.
+    pub async fn page(&self, path: &str) -> Result<String, ReadError> {
         tokio::time::timeout_at(self.deadline, self.cluster.get(path)).await.unwrap_or(Err(ReadError::Slow))
     }
 }

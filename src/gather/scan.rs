@@ -119,7 +119,7 @@ async fn pages(
         if !next.is_empty() {
             query.push(("continue", &next));
         }
-        let text = reader.fetch(&resource.list(namespace, &query)).await?;
+        let text = reader.page(&resource.list(namespace, &query)).await?;
         let page: Page<'_> = serde_json::from_str(&text).map_err(|error| ReadError::Other(error.to_string()))?;
         count += page.items.len();
         for item in page.items {
