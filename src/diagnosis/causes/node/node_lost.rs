@@ -147,13 +147,13 @@ mod tests {
         let event = |reason: &str, message: &str| {
             format!(
                 "---\nkind: Event\nmetadata: {{name: e, namespace: shop}}\ninvolvedObject: {{kind: Pod, namespace: shop, name: web}}\n\
-                 reason: {reason}\nmessage: '{message}'\ncount: 9\nfirstTimestamp: '2026-01-01T09:30:00Z'\nlastTimestamp: '2026-01-01T09:58:00Z'\n"
+                 reason: {reason}\ntype: Warning\nmessage: '{message}'\ncount: 9\nfirstTimestamp: '2026-01-01T09:30:00Z'\nlastTimestamp: '2026-01-01T09:58:00Z'\n"
             )
         };
         for (reason, message) in [
             (
                 "FailedCreatePodSandBox",
-                "Failed to create pod sandbox: rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+                "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to create a sandbox for pod \"web\": cgroup-parent for systemd cgroup should be a valid slice named as \"xxx.slice\"",
             ),
             ("FailedMount", "MountVolume.SetUp failed for volume \"d\" : mount failed: exit status 32"),
         ] {
