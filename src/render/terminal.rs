@@ -172,7 +172,7 @@ mod tests {
     fn what_the_thread_tells_again_is_told_once() {
         let parent = Message::text(["shop: 2 things are wrong", "web is down", "cart is down"]);
         let thread = vec![Message::text(["web is down", "web's fix"]), Message::text(["cart is down"])];
-        let text = super::reply(&Reply { parent, thread }, Style { colour: false, width: None });
+        let text = reply(&Reply { parent, thread }, Style { colour: false, width: None });
         assert_eq!(text, "shop: 2 things are wrong\n\nweb is down\nweb's fix\n\ncart is down\n");
     }
 
