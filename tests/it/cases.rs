@@ -3,7 +3,7 @@
 //! What is asked of all of them is what must never happen: an error, a false alarm, a wrong cause called confirmed. How
 //! many are right is a figure, printed, with a floor below which something broke.
 
-use podoctor::diagnosis::{Certainty, Verdict};
+use podoctor::diagnosis::{Catalogue, Certainty, Verdict};
 use podoctor::gather::files;
 use podoctor::question::{self, Answer};
 use podoctor::target;
@@ -53,7 +53,7 @@ fn real_failures_are_told_and_nothing_is_told_wrongly() {
         let target = target::parse(want["target"].as_str().expect("a target")).expect("a target that parses");
         let now = want["at"].as_str().expect("a time").parse().expect("RFC 3339");
         let snapshot = files::read(&[folder]);
-        let diagnosis = match question::answer(&snapshot.world, now, &target) {
+        let diagnosis = match question::answer(&snapshot.world, now, &target, &Catalogue::default()) {
             Ok(Answer::One { diagnosis, .. }) => diagnosis,
             Ok(Answer::Many(_)) => panic!("{name}: the target names one thing"),
             Err(error) => {
