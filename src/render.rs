@@ -9,3 +9,4 @@ pub mod message;
 pub mod phrase;
 pub mod report;
 pub mod terminal;
+pub mod trial;

@@ -10,6 +10,9 @@ pub enum ReadError {
     /// The object, or the namespace it is in, does not exist.
     #[error("not found: {0}")]
     NotFound(String),
+    /// The server does not serve the resource, at least not in the version that was asked for.
+    #[error("the API server does not serve {0}")]
+    NotServed(String),
     /// Our account lacks a right; names the rule to add.
     #[error("forbidden: needs `{verb}` on `{resource}`; add the rule {rule}")]
     Forbidden { verb: String, resource: String, rule: String },
@@ -38,6 +41,12 @@ impl ReadError {
     pub(super) fn from_kube(error: kube::Error, path: &str) -> Self {
         match error {
             kube::Error::Api(status) => match status.code {
+                // The router's own words: no object and no log call ever answers so.
+                404 if status.message.contains("404 page not found")
+                    || status.message.contains("could not find the requested resource") =>
+                {
+                    Self::NotServed(path.split('?').next().unwrap_or(path).to_owned())
+                }
                 404 => Self::NotFound(status.message.clone()),
                 // The API server's own refusal names the user and the resource; a kubelet's comes as the text of a log call.
                 403 if !status.message.starts_with("Forbidden (user=") => forbidden(path),

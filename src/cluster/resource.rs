@@ -32,6 +32,12 @@ pub enum Resource {
     ValidatingWebhooks,
     MutatingWebhooks,
     CertificateSigningRequests,
+    ResourceClaims,
+    ResourceClaimTemplates,
+    /// Of Volcano; absent where that is not installed.
+    PodGroups,
+    /// Of Volcano; absent where that is not installed.
+    Queues,
 }
 
 impl Resource {
@@ -64,6 +70,10 @@ impl Resource {
         Self::ValidatingWebhooks,
         Self::MutatingWebhooks,
         Self::CertificateSigningRequests,
+        Self::ResourceClaims,
+        Self::ResourceClaimTemplates,
+        Self::PodGroups,
+        Self::Queues,
     ];
 
     /// Returns API group, version, plural name and kind.
@@ -105,7 +115,20 @@ impl Resource {
             Self::CertificateSigningRequests => {
                 ("certificates.k8s.io", "v1", "certificatesigningrequests", "CertificateSigningRequest")
             }
+            Self::ResourceClaims => ("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim"),
+            Self::ResourceClaimTemplates => {
+                ("resource.k8s.io", "v1", "resourceclaimtemplates", "ResourceClaimTemplate")
+            }
+            Self::PodGroups => ("scheduling.volcano.sh", "v1beta1", "podgroups", "PodGroup"),
+            Self::Queues => ("scheduling.volcano.sh", "v1beta1", "queues", "Queue"),
         }
+    }
+
+    /// Returns true where the API is an add-on's own: a server that does not serve it has no such objects.
+    ///
+    /// Kubernetes' own kinds may be served in another version instead, which says nothing of their objects.
+    pub fn is_add_on(self) -> bool {
+        matches!(self, Self::PodGroups | Self::Queues)
     }
 
     /// Returns the resource that holds objects of a kind.

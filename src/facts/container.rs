@@ -123,11 +123,14 @@ impl<'w> ContainerView<'w> {
     /// Returns why it waits, where it does.
     pub fn waiting(&self) -> Option<Waiting<'w>> {
         let waiting = self.status?.state.as_ref()?.waiting.as_ref()?;
-        Some(Waiting {
-            reason: waiting.reason.as_deref().unwrap_or_default(),
-            message: waiting.message.as_deref().unwrap_or_default(),
-            path: format!("{}.state.waiting", self.status_path()),
-        })
+        let reason = waiting.reason.as_deref().unwrap_or_default();
+        let message = waiting.message.as_deref().unwrap_or_default();
+        // Early kubelets put a hook's error behind the reason: `PostStartHookError: command '/x' exited with 1: `.
+        let (reason, message) = match reason.split_once(": ") {
+            Some((name @ "PostStartHookError", error)) if message.is_empty() => (name, error),
+            _ => (reason, message),
+        };
+        Some(Waiting { reason, message, path: format!("{}.state.waiting", self.status_path()) })
     }
 
     /// Returns how its present run ended, where it has.

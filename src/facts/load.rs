@@ -17,22 +17,27 @@ pub struct Loads {
 impl Loads {
     /// Adds up the pods of a world. Pods that are leaving still hold what they reserve; ended ones do not.
     pub fn of(world: &World) -> Self {
-        let mut loads = Self::default();
-        for pod in world.pods.seen().map(PodView::new) {
-            let (Some(node), Some(spec)) = (pod.node_name(), pod.spec()) else { continue };
-            if matches!(pod.phase(), "Succeeded" | "Failed") {
-                continue;
-            }
-            let reserved = loads.reserved.entry(node.to_owned()).or_default();
-            for (name, amount) in requests(spec) {
-                *reserved.entry(name).or_default() += amount;
-            }
-            let ports = host_ports(pod);
-            if !ports.is_empty() {
-                loads.ports.entry(node.to_owned()).or_default().extend(ports);
-            }
+        let mut loads = world.calm_loads.clone();
+        for pod in world.pods.seen() {
+            loads.add(PodView::new(pod));
         }
         loads
+    }
+
+    /// Adds what one pod reserves on its node.
+    pub fn add(&mut self, pod: PodView<'_>) {
+        let (Some(node), Some(spec)) = (pod.node_name(), pod.spec()) else { return };
+        if matches!(pod.phase(), "Succeeded" | "Failed") {
+            return;
+        }
+        let reserved = self.reserved.entry(node.to_owned()).or_default();
+        for (name, amount) in requests(spec) {
+            *reserved.entry(name).or_default() += amount;
+        }
+        let ports = host_ports(pod);
+        if !ports.is_empty() {
+            self.ports.entry(node.to_owned()).or_default().extend(ports);
+        }
     }
 }
 

@@ -123,6 +123,8 @@ pub struct World {
     pub logs: BTreeMap<(String, String, String), ContainerLog>,
     /// How many pods of each workload were seen to be calm and not kept (a scan keeps only what may be sick).
     pub calm: BTreeMap<super::Workload, usize>,
+    /// What those calm pods reserve on their nodes.
+    pub calm_loads: Loads,
     /// What could not be read.
     pub unread: BTreeSet<Unread>,
     loads: OnceLock<Loads>,
@@ -238,7 +240,7 @@ impl World {
             "ValidatingWebhookConfiguration" => &mut self.validating_webhooks,
             "MutatingWebhookConfiguration" => &mut self.mutating_webhooks,
             "Event" => &mut self.events_read,
-            other => self.others.get_mut(other)?,
+            other => self.others.entry(other.to_owned()).or_default(),
         })
     }
 

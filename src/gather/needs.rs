@@ -112,57 +112,150 @@ fn story(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {
 }
 
 fn of_unscheduled(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {
-    needs.push(collection(Resource::Nodes, ""));
-    if pod.condition("PodScheduled").is_none() {
-        needs.push(object(Resource::Leases, "kube-system", "kube-scheduler"));
+    let condition = pod.condition("PodScheduled");
+    let said = condition.and_then(|c| c.message.as_deref()).unwrap_or_default();
+    device_claims(pod, needs);
+    group(facts, pod, needs);
+    if condition.is_none() {
+        // Both controllers' locks, and the scheduler's own pods: is there anybody to look at the pod?
+        needs.push(collection(Resource::Leases, "kube-system"));
+        needs.push(Need::Selected {
+            resource: Resource::Pods,
+            namespace: "kube-system".to_owned(),
+            selector: "component=kube-scheduler".to_owned(),
+        });
     }
+    needs.push(collection(Resource::Nodes, ""));
     if has_claims(pod) {
         needs.push(collection(Resource::PersistentVolumeClaims, pod.namespace()));
+        if said.contains("max volume count") {
+            needs.push(collection(Resource::CsiNodes, ""));
+        }
         for claim in claims(facts, pod) {
-            if let Some(volume) = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()) {
-                needs.push(object(Resource::PersistentVolumes, "", volume));
-            }
-            needs.push(events_of(
-                "PersistentVolumeClaim",
-                pod.namespace(),
-                claim.metadata.name.as_deref().unwrap_or_default(),
-            ));
-            if let Some(class) =
-                claim.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref()).filter(|c| !c.is_empty())
-            {
-                needs.push(object(Resource::StorageClasses, "", class));
-            }
+            of_claim(pod.namespace(), claim, needs);
+        }
+        for provisioner in provisioners(facts, pod) {
+            needs.push(collection(Resource::CsiNodes, ""));
+            needs.push(object(Resource::CsiDrivers, "", &provisioner));
         }
     }
+    // Rules between pods: held against those of the namespace.
+    if ["pod affinity", "anti-affinity", "topology spread"].iter().any(|rule| said.contains(rule)) {
+        needs.push(collection(Resource::Pods, pod.namespace()));
+    }
     // The scheduler refuses for want of room: see what fills the nodes with the most of it.
-    let short =
-        pod.condition("PodScheduled").and_then(|c| c.message.as_deref()).is_some_and(|m| m.contains("Insufficient"));
-    if short {
+    if said.contains("Insufficient") || said.contains("Too many pods") || said.contains("free ports") {
+        let nominated = pod.status().and_then(|status| status.nominated_node_name.as_deref()).unwrap_or_default();
         let mut nodes: Vec<_> =
             facts.world.nodes.seen().filter(|n| node::is_ready(n) && !node::is_cordoned(n)).collect();
-        nodes.sort_by_key(|n| std::cmp::Reverse(allocatable_memory(n)));
+        nodes.sort_by_key(|n| std::cmp::Reverse((node::name(n) == nominated, allocatable_memory(n))));
         needs.extend(nodes.into_iter().take(CANDIDATE_NODES).map(|n| Need::PodsOn { node: node::name(n).to_owned() }));
     }
 }
 
+/// Returns true where the pod asks for devices (dynamic resource allocation).
+pub fn has_device_claims(pod: PodView<'_>) -> bool {
+    pod.spec().and_then(|spec| spec.resource_claims.as_ref()).is_some_and(|claims| !claims.is_empty())
+}
+
+/// Asks for the ResourceClaims that the pod names, or the templates of those it is to be given.
+fn device_claims(pod: PodView<'_>, needs: &mut Vec<Need>) {
+    let claims = pod.spec().and_then(|spec| spec.resource_claims.as_deref()).unwrap_or_default();
+    needs.extend(claims.iter().take(2).filter_map(|claim| {
+        let (resource, name) = match (&claim.resource_claim_name, &claim.resource_claim_template_name) {
+            (Some(name), _) => (Resource::ResourceClaims, name),
+            (None, Some(name)) => (Resource::ResourceClaimTemplates, name),
+            (None, None) => return None,
+        };
+        Some(object(resource, pod.namespace(), name))
+    }));
+}
+
+/// Asks for the group that a gang scheduler places as one, and for the queue whose quota it waits for.
+fn group(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {
+    const KEYS: [&str; 2] = ["scheduling.k8s.io/group-name", "scheduling.volcano.sh/group-name"];
+    let annotations = pod.meta().annotations.as_ref();
+    let Some(name) = KEYS.iter().find_map(|key| annotations?.get(*key)) else { return };
+    needs.push(object(Resource::PodGroups, pod.namespace(), name));
+    needs.push(events_of("PodGroup", pod.namespace(), name));
+    let group = facts.world.others("PodGroup").and_then(|groups| groups.get(pod.namespace(), name).present());
+    if let Some(group) = group {
+        let queue = group.pointer("/spec/queue").and_then(serde_json::Value::as_str).unwrap_or("default");
+        needs.push(object(Resource::Queues, "", queue));
+    }
+}
+
+/// Asks for what a claim is bound to, or for what keeps it from being bound.
+fn of_claim(namespace: &str, claim: &k8s_openapi::api::core::v1::PersistentVolumeClaim, needs: &mut Vec<Need>) {
+    let Some(spec) = claim.spec.as_ref() else { return };
+    if let Some(volume) = spec.volume_name.as_deref().filter(|volume| !volume.is_empty()) {
+        needs.push(object(Resource::PersistentVolumes, "", volume));
+        return;
+    }
+    needs.push(events_of("PersistentVolumeClaim", namespace, claim.metadata.name.as_deref().unwrap_or_default()));
+    if let Some(class) = spec.storage_class_name.as_deref().filter(|class| !class.is_empty()) {
+        needs.push(object(Resource::StorageClasses, "", class));
+    }
+}
+
+/// Returns the drivers that are to make the volumes which the pod's claims wait for.
+fn provisioners(facts: &Facts<'_>, pod: PodView<'_>) -> Vec<String> {
+    claims(facts, pod)
+        .filter_map(|claim| claim.spec.as_ref())
+        .filter(|spec| spec.volume_name.as_deref().unwrap_or_default().is_empty())
+        .filter_map(|spec| facts.world.storage_classes.get("", spec.storage_class_name.as_deref()?).present())
+        .map(|class| class.provisioner.clone())
+        .take(1)
+        .collect()
+}
+
 fn of_creating(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {
     logs(pod, needs);
+    certificates(facts, pod, needs);
+    let node = pod.node_name();
+    let events = || pod.events_seen(facts.world);
     if has_claims(pod) {
         needs.push(collection(Resource::PersistentVolumeClaims, pod.namespace()));
-        let attaching =
-            pod.events_seen(facts.world).any(|e| matches!(e.reason.as_str(), "FailedAttachVolume" | "FailedMount"));
-        let silent = pod.events_seen(facts.world).all(|e| e.reason == "Scheduled");
+        let attaching = events().any(|e| matches!(e.reason.as_str(), "FailedAttachVolume" | "FailedMount"));
+        let silent = events().all(|e| e.reason == "Scheduled");
         if attaching || silent {
             needs.push(collection(Resource::VolumeAttachments, ""));
         }
+        if silent {
+            // Nobody attaches: is there anybody to do it?
+            needs.push(object(Resource::Leases, "kube-system", "kube-controller-manager"));
+        }
+        if events().any(|e| e.message.contains("Multi-Attach")) {
+            needs.push(collection(Resource::Pods, pod.namespace()));
+            needs.extend(holders(facts, pod).map(|holder| object(Resource::Nodes, "", holder)).take(1));
+        }
+        if attaching || silent {
+            for claim in claims(facts, pod).take(2) {
+                of_claim(pod.namespace(), claim, needs);
+            }
+            needs.push(collection(Resource::CsiDrivers, ""));
+        }
     }
-    if let Some(node) = pod.node_name() {
-        if pod.events_seen(facts.world).any(|e| e.message.contains("CSI")) {
+    if let Some(node) = node {
+        if events().any(|e| e.message.contains("CSI")) {
             needs.push(object(Resource::CsiNodes, "", node));
         }
         if facts.node().present().is_some_and(|n| !node::is_ready(n)) {
             needs.push(object(Resource::Leases, "kube-node-lease", node));
         }
+        // The network's own pods of this node, and how many addresses are taken there.
+        if events().any(|e| e.reason == "FailedCreatePodSandBox" || e.reason == "NetworkNotReady") {
+            needs.push(Need::PodsOn { node: node.to_owned() });
+        }
+    }
+    let spec = pod.spec();
+    if let Some(class) = spec.and_then(|spec| spec.runtime_class_name.as_deref()).filter(|class| !class.is_empty()) {
+        needs.push(object(Resource::RuntimeClasses, "", class));
+    }
+    // Where the pull is refused, the account may name the Secret that was to be used.
+    if pod.containers().any(|c| c.waiting().is_some_and(|w| matches!(w.reason, "ErrImagePull" | "ImagePullBackOff"))) {
+        let account = spec.and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
+        needs.push(object(Resource::ServiceAccounts, pod.namespace(), account));
     }
     needs.extend(node_events(pod));
     if pod.is_of_job() {
@@ -170,24 +263,53 @@ fn of_creating(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {
     }
 }
 
+/// Returns the other nodes that hold the volumes of the pod's claims.
+fn holders<'w>(facts: &Facts<'w>, pod: PodView<'w>) -> impl Iterator<Item = &'w str> {
+    let volumes: Vec<&str> =
+        claims(facts, pod).filter_map(|claim| claim.spec.as_ref()?.volume_name.as_deref()).collect();
+    let attachments = facts.world.volume_attachments.seen();
+    attachments
+        .filter(move |a| a.spec.source.persistent_volume_name.as_deref().is_some_and(|name| volumes.contains(&name)))
+        .map(|attachment| attachment.spec.node_name.as_str())
+        .filter(move |node| Some(*node) != pod.node_name())
+}
+
 fn of_running(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {
     logs(pod, needs);
-    let died = pod.containers().any(|c| c.latest_end().is_some());
-    if died {
-        needs.extend(node_events(pod));
-    }
+    certificates(facts, pod, needs);
+    // Several pods of one node failing together is the node's fault: their events tell, so room is kept for them.
+    let times_out = pod.events_seen(facts.world).any(|e| {
+        let text = e.message.to_lowercase();
+        e.reason == "Unhealthy" && (text.contains("timeout") || text.contains("deadline exceeded"))
+    });
     if let Some(node) = pod.node_name() {
+        if times_out {
+            needs.push(Need::PodsOn { node: node.to_owned() });
+            needs.extend(unready_neighbours(facts, pod).map(|p| events_of("Pod", p.namespace(), p.name())).take(3));
+            return;
+        }
         if facts.node().present().is_some_and(|n| !node::is_ready(n)) {
             needs.push(object(Resource::Leases, "kube-node-lease", node));
         }
-        // Several pods of one node failing together is the node's fault.
-        if pod.events_seen(facts.world).any(|e| e.reason == "Unhealthy") {
-            needs.push(Need::PodsOn { node: node.to_owned() });
-        }
+    }
+    if pod.containers().any(|c| c.latest_end().is_some()) {
+        needs.extend(node_events(pod));
     }
     if !pod.is("Ready") {
         needs.extend(owner(pod));
     }
+}
+
+/// Returns the pods of other workloads on the pod's node that are not ready either.
+fn unready_neighbours<'w>(facts: &Facts<'w>, pod: PodView<'w>) -> impl Iterator<Item = PodView<'w>> {
+    let workload = pod.workload();
+    let here = pod.node_name().map(|node| facts.world.pods_on(node));
+    here.into_iter().flatten().map(PodView::new).filter(move |other| {
+        other.deletion_deadline().is_none()
+            && other.stage() == Stage::Running
+            && !other.is("Ready")
+            && other.workload() != workload
+    })
 }
 
 fn of_terminating(pod: PodView<'_>, needs: &mut Vec<Need>) {
@@ -196,6 +318,7 @@ fn of_terminating(pod: PodView<'_>, needs: &mut Vec<Need>) {
         needs.extend(node_events(pod));
         if has_claims(pod) {
             needs.push(collection(Resource::VolumeAttachments, ""));
+            needs.push(collection(Resource::PersistentVolumeClaims, pod.namespace()));
         }
     }
     needs.extend(owner(pod));
@@ -207,6 +330,12 @@ fn of_workload(facts: &Facts<'_>, workload: &Workload) -> Vec<Need> {
     if let Some(resource) = Resource::of_kind(&workload.kind) {
         needs.insert(0, object(resource, namespace, &workload.name));
     }
+    let mut said = String::new();
+    for event in facts.world.events_seen(&workload.kind, namespace, &workload.name) {
+        if event.reason == "FailedCreate" {
+            said.push_str(event.text());
+        }
+    }
     if workload.kind == "Deployment" {
         let owned = |set: &&k8s_openapi::api::apps::v1::ReplicaSet| {
             crate::facts::workload::controller(&set.metadata)
@@ -215,38 +344,69 @@ fn of_workload(facts: &Facts<'_>, workload: &Workload) -> Vec<Need> {
         // The ReplicaSet that wants pods and has none tells why.
         let mut sets: Vec<_> = facts.world.replica_sets.seen_in(namespace).filter(owned).collect();
         sets.sort_by_key(|set| std::cmp::Reverse(set.metadata.creation_timestamp.as_ref().map(|t| t.0)));
-        needs.extend(
-            sets.first()
-                .and_then(|set| set.metadata.name.as_deref())
-                .map(|name| events_of("ReplicaSet", namespace, name)),
-        );
+        if let Some(set) = sets.first() {
+            needs.extend(set.metadata.name.as_deref().map(|name| events_of("ReplicaSet", namespace, name)));
+            let conditions = set.status.iter().flat_map(|status| status.conditions.iter().flatten());
+            for text in conditions.filter_map(|condition| condition.message.as_deref()) {
+                said.push_str(text);
+            }
+        }
     }
-    needs.push(collection(Resource::ResourceQuotas, namespace));
+    refusal(&said, namespace, &mut needs);
     needs
 }
 
-/// Asks for the logs of containers that ended, the failing ones first.
+/// Asks for the object that refused a workload's pods, by the words of the refusal.
+fn refusal(said: &str, namespace: &str, needs: &mut Vec<Need>) {
+    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if has(&["quota"]) {
+        needs.push(collection(Resource::ResourceQuotas, namespace));
+    }
+    if has(&["usage per", "must specify"]) {
+        needs.push(collection(Resource::LimitRanges, namespace));
+    }
+    if has(&["webhook"]) {
+        needs.push(collection(Resource::ValidatingWebhooks, ""));
+        needs.push(collection(Resource::MutatingWebhooks, ""));
+    }
+    if has(&["PodSecurity"]) {
+        needs.push(object(Resource::Namespaces, "", namespace));
+    }
+    if has(&["serviceaccount", "service account"]) {
+        needs.push(collection(Resource::ServiceAccounts, namespace));
+    }
+    if has(&["RuntimeClass"]) {
+        needs.push(collection(Resource::RuntimeClasses, ""));
+    }
+    if said.is_empty() {
+        // Nobody refuses: is there anybody who makes pods?
+        needs.push(object(Resource::Leases, "kube-system", "kube-controller-manager"));
+    }
+}
+
+/// Asks for the logs of containers that ended, the failing ones first, and of one that runs and is not ready.
 fn logs(pod: PodView<'_>, needs: &mut Vec<Need>) {
+    let log = |container: ContainerView<'_>, previous| Need::Log {
+        namespace: pod.namespace().to_owned(),
+        pod: pod.name().to_owned(),
+        container: container.name().to_owned(),
+        previous,
+    };
     let mut failing: Vec<ContainerView<'_>> =
         pod.containers().filter(|c| c.latest_end().is_some() && !c.done()).collect();
     failing.sort_by_key(|c| (c.role == Role::App && c.ready(), c.latest_end().is_some_and(|end| end.exit_code == 0)));
-    for container in failing.into_iter().take(2) {
-        needs.push(Need::Log {
-            namespace: pod.namespace().to_owned(),
-            pod: pod.name().to_owned(),
-            container: container.name().to_owned(),
-            previous: container.end().is_none(),
-        });
-    }
-    // A running container that is not ready often says why.
-    let unready = pod.app_containers().find(|c| c.is_running() && !c.ready() && c.latest_end().is_none());
-    if let Some(container) = unready {
-        needs.push(Need::Log {
-            namespace: pod.namespace().to_owned(),
-            pod: pod.name().to_owned(),
-            container: container.name().to_owned(),
-            previous: false,
-        });
+    needs.extend(failing.into_iter().take(2).map(|container| log(container, container.end().is_none())));
+    // A running container that is not ready often says why, whatever its last run said.
+    let unready = pod.app_containers().find(|c| c.is_running() && !c.ready());
+    needs.extend(unready.map(|container| log(container, false)));
+}
+
+/// Asks for the kubelets' requests for certificates, where a log call failed for want of one.
+fn certificates(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {
+    let of_tls = |error: &str| ["tls: ", "x509: ", "TLS handshake"].iter().any(|word| error.contains(word));
+    let failed = pod.containers().filter_map(|container| container.log(facts.world)?.error.as_deref()).any(of_tls);
+    if failed {
+        needs.push(collection(Resource::CertificateSigningRequests, ""));
     }
 }
 
@@ -273,8 +433,12 @@ fn claims<'w>(
     let world = facts.world;
     volumes
         .iter()
-        .filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.as_str()))
-        .filter_map(move |name| world.claims.get(pod.namespace(), name).present())
+        .filter_map(move |volume| match (&volume.persistent_volume_claim, &volume.ephemeral) {
+            (Some(source), _) => Some(source.claim_name.clone()),
+            (None, Some(_)) => Some(format!("{}-{}", pod.name(), volume.name)),
+            (None, None) => None,
+        })
+        .filter_map(move |name| world.claims.get(pod.namespace(), &name).present())
 }
 
 fn allocatable_memory(node: &k8s_openapi::api::core::v1::Node) -> u64 {
@@ -295,3 +459,6 @@ fn collection(resource: Resource, namespace: &str) -> Need {
 fn events_of(kind: &str, namespace: &str, name: &str) -> Need {
     Need::EventsOf { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,6 +83,7 @@ impl<'a> Reader<'a> {
                 Need::Log { .. } => self.log_error(need, &message),
                 _ => self.note_read(need),
             },
+            Err(ReadError::NotServed(_)) if is_add_on(need) => self.note_read(need),
             Err(error) => {
                 if let (Need::Log { .. }, ReadError::Api { message, .. }) = (need, &error) {
                     self.log_error(need, message);
@@ -154,7 +155,19 @@ impl<'a> Reader<'a> {
     /// Reads one text outside the needs of a subject; counts as a request.
     pub async fn fetch(&mut self, path: &str) -> Result<String, ReadError> {
         self.requests_left = self.requests_left.saturating_sub(1);
+        self.page(path).await
+    }
+
+    /// Reads one page of a scan; pages go with the size of the cluster and do not count.
+    pub async fn page(&self, path: &str) -> Result<String, ReadError> {
         tokio::time::timeout_at(self.deadline, self.cluster.get(path)).await.unwrap_or(Err(ReadError::Slow))
+    }
+}
+
+fn is_add_on(need: &Need) -> bool {
+    match need {
+        Need::Object { resource, .. } | Need::Collection { resource, .. } => resource.is_add_on(),
+        _ => false,
     }
 }
 

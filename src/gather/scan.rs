@@ -8,12 +8,15 @@ use super::needs::{self, Need};
 use super::reader::Reader;
 use crate::cluster::{Cluster, ReadError, Resource};
 use crate::facts::intake::{self, Met};
-use crate::facts::{Facts, PodView, Subject, Workload, World};
+use crate::facts::{Facts, PodView, Stage, Subject, Workload, World};
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1 as api;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 const PAGE: &str = "500";
@@ -21,15 +24,15 @@ const PAGE: &str = "500";
 const CALM_AFTER: SignedDuration = SignedDuration::from_mins(30);
 /// How many sick pods' logs are read; more of one workload tell nothing new.
 const LOGS: usize = 60;
-/// How many requests a scan may send beside its pages.
-const REQUESTS: usize = REQUESTS_PER_QUESTION + LOGS;
+/// How many requests a scan may send beside its pages and logs: two lists of events, and these.
+const LISTS: usize = REQUESTS_PER_QUESTION - 1;
 
 /// Reads a namespace, or with an empty one the whole cluster.
 ///
 /// # Errors
 /// Where the pods could not be read.
 pub async fn scan(cluster: &Cluster, namespace: &str, now: Timestamp, deadline: Instant) -> Result<World, ReadError> {
-    let mut reader = Reader::new(cluster, deadline, REQUESTS);
+    let mut reader = Reader::new(cluster, deadline, LISTS + LOGS);
     let seen = pages(&mut reader, Resource::Pods, namespace, &[], |world, item| take_pod(world, item, now)).await?;
     reader.world.read_collection("Pod", namespace);
     if seen == 0 && !namespace.is_empty() {
@@ -43,15 +46,29 @@ pub async fn scan(cluster: &Cluster, namespace: &str, now: Timestamp, deadline: 
         }
     }
     reader.world.sort_events();
+    reader.read(lists(&reader.world, namespace)).await;
+    reader.read(logs(&reader.world, now)).await;
+    Ok(reader.world)
+}
+
+/// Returns the lists that the sick pods call for, the most telling first.
+fn lists(world: &World, namespace: &str) -> Vec<Need> {
     let all = |resource, namespace: &str| Need::Collection { resource, namespace: namespace.to_owned() };
     let mut wanted = vec![all(Resource::ReplicaSets, namespace), all(Resource::Nodes, "")];
-    if reader.world.pods.seen().any(has_claims) {
+    if world.pods.seen().any(has_claims) {
         wanted.push(all(Resource::PersistentVolumeClaims, namespace));
         wanted.push(all(Resource::VolumeAttachments, ""));
     }
-    reader.read(wanted).await;
-    reader.read(logs(&reader.world, now)).await;
-    Ok(reader.world)
+    let unscheduled = || world.pods.seen().map(PodView::new).filter(|pod| pod.stage() == Stage::Unscheduled);
+    if unscheduled().any(needs::has_device_claims) {
+        wanted.push(all(Resource::ResourceClaims, namespace));
+    }
+    if unscheduled().any(|pod| pod.condition("PodScheduled").is_none()) {
+        wanted.push(all(Resource::Leases, "kube-system"));
+    }
+    wanted.push(all(Resource::StatefulSets, namespace));
+    wanted.truncate(LISTS);
+    wanted
 }
 
 /// Asks for one log a workload: its pods tend to fail alike.
@@ -102,7 +119,7 @@ async fn pages(
         if !next.is_empty() {
             query.push(("continue", &next));
         }
-        let text = reader.fetch(&resource.list(namespace, &query)).await?;
+        let text = reader.page(&resource.list(namespace, &query)).await?;
         let page: Page<'_> = serde_json::from_str(&text).map_err(|error| ReadError::Other(error.to_string()))?;
         count += page.items.len();
         for item in page.items {
@@ -201,9 +218,59 @@ impl LeanPod {
     }
 }
 
+/// The fields of a calm pod that say whose it is and what it holds on its node.
 #[derive(Deserialize)]
-struct Owned {
+struct Holding {
     metadata: ObjectMeta,
+    #[serde(default)]
+    spec: LeanSpec,
+    #[serde(default)]
+    status: LeanStatus,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct LeanSpec {
+    node_name: Option<String>,
+    #[serde(default)]
+    containers: Vec<LeanResources>,
+    #[serde(default)]
+    init_containers: Vec<LeanResources>,
+    overhead: Option<BTreeMap<String, Quantity>>,
+    resources: Option<api::ResourceRequirements>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LeanResources {
+    resources: Option<api::ResourceRequirements>,
+    ports: Option<Vec<api::ContainerPort>>,
+    restart_policy: Option<String>,
+}
+
+impl Holding {
+    /// Returns a pod with just these fields.
+    fn into_pod(self) -> api::Pod {
+        let containers = |lean: Vec<LeanResources>| {
+            let full = |c: LeanResources| api::Container {
+                resources: c.resources,
+                ports: c.ports,
+                restart_policy: c.restart_policy,
+                ..api::Container::default()
+            };
+            lean.into_iter().map(full).collect::<Vec<_>>()
+        };
+        let spec = api::PodSpec {
+            node_name: self.spec.node_name,
+            containers: containers(self.spec.containers),
+            init_containers: Some(containers(self.spec.init_containers)),
+            overhead: self.spec.overhead,
+            resources: self.spec.resources,
+            ..api::PodSpec::default()
+        };
+        let status = api::PodStatus { phase: Some(self.status.phase), ..api::PodStatus::default() };
+        api::Pod { metadata: self.metadata, spec: Some(spec), status: Some(status) }
+    }
 }
 
 fn take_pod(world: &mut World, item: &RawValue, now: Timestamp) {
@@ -211,7 +278,52 @@ fn take_pod(world: &mut World, item: &RawValue, now: Timestamp) {
     if !calm {
         return take_as(world, "Pod", item);
     }
-    if let Ok(owned) = serde_json::from_str::<Owned>(item.get()) {
-        *world.calm.entry(Workload::of_pod(&owned.metadata)).or_default() += 1;
+    if let Ok(holding) = serde_json::from_str::<Holding>(item.get()) {
+        let pod = holding.into_pod();
+        *world.calm.entry(Workload::of_pod(&pod.metadata)).or_default() += 1;
+        world.calm_loads.add(PodView::new(&pod));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_calm_pod_is_not_kept_but_what_it_reserves_is() {
+        let mut world = World::default();
+        let calm = r#"{"metadata": {"name": "cart", "namespace": "shop"},
+            "spec": {"nodeName": "n1",
+                "initContainers": [{"name": "mesh", "restartPolicy": "Always", "resources": {"requests": {"cpu": "200m"}}}],
+                "containers": [{"name": "app", "image": "x", "env": [{"name": "A", "value": "b"}],
+                    "ports": [{"containerPort": 80, "hostPort": 80}],
+                    "resources": {"requests": {"cpu": "500m", "memory": "1Gi", "example.com/gpu": "1"}}}]},
+            "status": {"phase": "PHASE", "conditions": [{"type": "Ready", "status": "True"}]}}"#;
+        let now = "2026-01-01T10:00:00Z".parse().unwrap();
+        for phase in ["Running", "Succeeded"] {
+            let item = RawValue::from_string(calm.replace("PHASE", phase)).unwrap();
+            take_pod(&mut world, &item, now);
+        }
+        assert!(world.pods.is_empty());
+        let reserved = &world.loads().reserved["n1"];
+        assert!((reserved["cpu"] - 0.7).abs() < 1e-9, "{reserved:?}");
+        assert!((reserved["example.com/gpu"] - 1.0).abs() < 1e-9 && (reserved["pods"] - 1.0).abs() < 1e-9);
+        let held = &world.loads().ports["n1"];
+        assert_eq!((held.len(), held[0].port, held[0].holder.as_str()), (1, 80, "shop/cart"));
+    }
+
+    #[test]
+    fn the_lists_of_a_scan_go_with_what_is_sick() {
+        let mut world = World::default();
+        let pod = r#"{"kind": "Pod", "metadata": {"name": "train", "namespace": "ml"},
+            "spec": {"containers": [], "resourceClaims": [{"name": "gpu", "resourceClaimName": "gpu"}]},
+            "status": {"phase": "Pending"}}"#;
+        let before = lists(&world, "ml").len();
+        take_as(&mut world, "Pod", &RawValue::from_string(pod.to_owned()).unwrap());
+        let wanted = lists(&world, "ml");
+        let list = |resource, namespace: &str| Need::Collection { resource, namespace: namespace.to_owned() };
+        assert!(wanted.contains(&list(Resource::ResourceClaims, "ml")), "{wanted:?}");
+        assert!(wanted.contains(&list(Resource::Leases, "kube-system")), "{wanted:?}");
+        assert_eq!((before, wanted.len()), (3, 5));
     }
 }

@@ -33,8 +33,10 @@ pub fn take_text(world: &mut World, met: &mut Met, newest: &mut Option<Timestamp
         }
         return mishaps;
     }
+    // YAML 1.2: bare `n`, `no`, `on` are text. kubectl quotes them (it follows YAML 1.1 there), other writers do not.
+    let options = serde_saphyr::options! { strict_booleans: true };
     for (first_line, document) in documents(text) {
-        match serde_saphyr::from_str::<Value>(document) {
+        match serde_saphyr::from_str_with_options::<Value>(document, options.clone()) {
             Ok(Value::Null) => {}
             Ok(value) => take_value(world, met, newest, value, first_line, &mut mishaps),
             Err(error) => {
@@ -112,5 +114,25 @@ fn newest_time(value: &Value) -> Option<Timestamp> {
             .max(),
         Value::Array(values) => values.iter().filter_map(newest_time).max(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bare_words_are_text_and_numbers_are_numbers() {
+        let yaml = "apiVersion: v1\nkind: Pod\nmetadata: {name: n, namespace: on, labels: {a: yes, b: \"true\", c: 'off'}}\n\
+                    spec: {hostNetwork: true, priority: 7, containers: [{name: y, image: no}]}\n";
+        let (mut world, mut met) = (World::default(), Met::default());
+        let mishaps = take_text(&mut world, &mut met, &mut None, yaml);
+        assert!(mishaps.is_empty(), "{mishaps:?}");
+        let pod = world.pods.get("on", "n").present().expect("it was read under its name");
+        let labels: Vec<&str> = pod.metadata.labels.iter().flatten().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(labels, ["yes", "true", "off"]);
+        let spec = pod.spec.as_ref().expect("it has one");
+        assert_eq!((spec.host_network, spec.priority), (Some(true), Some(7)));
+        assert_eq!((spec.containers[0].name.as_str(), spec.containers[0].image.as_deref()), ("y", Some("no")));
     }
 }

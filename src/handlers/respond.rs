@@ -9,7 +9,7 @@ use super::{ask, quiet, status};
 use crate::access::{self, Refusal, Who};
 use crate::chat::command::{self, Request};
 use crate::chat::front::{Front, FrontError, Incoming, Place, Posted, What};
-use crate::diagnosis::{Language, causes};
+use crate::diagnosis::{Catalogue, Language};
 use crate::gather::pasted;
 use crate::question::nearest;
 use crate::render::message::{Message, Reply};
@@ -94,7 +94,7 @@ impl<F: Front> Desk<F> {
         };
         let request = paste.target.clone().map_or(Request::Sick, Request::Diagnose);
         match self.may_ask(&request, incoming).await {
-            Ok(()) => Said::Openly(ask::ask_paste(&paste, written, language)),
+            Ok(()) => Said::Openly(ask::ask_paste(&paste, written, language, &self.settings.catalogue())),
             Err(refusal) => Said::Refused(guidance::refused(&refusal, language)),
         }
     }
@@ -111,18 +111,22 @@ impl<F: Front> Desk<F> {
         if let Err(refusal) = self.may_ask(request, incoming).await {
             return Said::Refused(guidance::refused(&refusal, language));
         }
+        let causes = self.settings.catalogue();
         let asker = name_asker.then_some(incoming.person.id.as_str());
         match request {
             Request::Help => Said::Quietly(guidance::help(language)),
             Request::Status => Said::Quietly(status::status(&self.clusters, language).await),
-            Request::Causes(None) => Said::Quietly(catalogue::list(language)),
-            Request::Causes(Some(id)) => match causes::by_id(id) {
+            Request::Causes(None) => Said::Quietly(catalogue::list(&causes, language)),
+            Request::Causes(Some(id)) => match causes.by_id(id) {
                 Some(cause) => Said::Quietly(catalogue::page(cause, language)),
-                None => Said::Openly(guidance::sorry(text, &no_cause(id, language), asker, language)),
+                None => Said::Openly(guidance::sorry(text, &no_cause(&causes, id, language), asker, language)),
             },
             Request::Sick => {
                 let all = Target { cluster: None, what: TargetWhat::Cluster };
-                Said::Openly(ask::ask(&self.clusters, &all, now, asker, language).await)
+                Said::Openly(ask::ask(&self.clusters, &all, now, asker, language, &causes).await)
+            }
+            Request::Diagnose(target) => {
+                Said::Openly(ask::ask(&self.clusters, target, now, asker, language, &causes).await)
             }
             Request::Silence { .. } | Request::Unsilence(_) | Request::Silences | Request::History(_) => {
                 let by = &incoming.person.id;
@@ -131,7 +135,6 @@ impl<F: Front> Desk<F> {
                     Err(why) => Said::Openly(guidance::sorry(text, &why, asker, language)),
                 }
             }
-            Request::Diagnose(target) => Said::Openly(ask::ask(&self.clusters, target, now, asker, language).await),
             Request::Unclear(unclear) => {
                 Said::Openly(guidance::sorry(text, &guidance::unclear(unclear, language), asker, language))
             }
@@ -261,8 +264,8 @@ fn whole(reply: &Reply, language: Language) -> Message {
     message.with(guidance::invite(language))
 }
 
-fn no_cause(id: &str, language: Language) -> String {
-    let near = nearest(id, causes::all().map(|cause| cause.id)).join(", ");
+fn no_cause(causes: &Catalogue, id: &str, language: Language) -> String {
+    let near = nearest(id, causes.all().map(|cause| cause.id)).join(", ");
     match (language, near.is_empty()) {
         (Language::English, true) => format!("There is no cause `{id}`; /podoctor causes lists them."),
         (Language::English, false) => format!("There is no cause `{id}`; nearest: {near}."),

@@ -19,7 +19,7 @@ pub use people::{Ask, Reaction};
 use super::clusters::Clusters;
 use crate::chat::front::Front;
 use crate::cluster::{Cluster, Seen};
-use crate::diagnosis::{Certainty, Diagnosis, Finding, Verdict};
+use crate::diagnosis::{Catalogue, Certainty, Diagnosis, Finding, Verdict};
 use crate::facts::lean::{LeanNode, LeanPod};
 use crate::gather::live;
 use crate::question::{self, Answer, Unanswered};
@@ -292,9 +292,10 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         waiting.or_default();
         self.unplaced.get_or_insert(now);
         let (cluster, slots, events) = (cluster.clone(), self.slots.clone(), self.events.clone());
+        let catalogue = self.settings.catalogue();
         self.tasks.spawn(async move {
             let Ok(_slot) = slots.acquire().await else { return };
-            let outcome = diagnose(&cluster, &due.pod).await;
+            let outcome = diagnose(&cluster, &due.pod, &catalogue).await;
             let diagnosed = Diagnosed { cluster: cluster.name, due, outcome };
             // Nobody listens any more only when all ends.
             let _ = events.send(Event::Diagnosed(Box::new(diagnosed))).await;
@@ -387,13 +388,13 @@ fn told(diagnosis: &Diagnosis) -> Told {
     Told { summary, fix: answer::first_to_do(diagnosis, finding).map(|fix| words(&fix.text)), wanted: None }
 }
 
-async fn diagnose(cluster: &Cluster, pod: &PodKey) -> Result<Diagnosis, NotDiagnosed> {
+async fn diagnose(cluster: &Cluster, pod: &PodKey, catalogue: &Catalogue) -> Result<Diagnosis, NotDiagnosed> {
     let what = What::Pod { namespace: pod.namespace.clone(), prefix: pod.name.clone() };
     let target = Target { cluster: None, what };
     let now = Timestamp::now();
     let world = live::gather(cluster, &target, now, super::ask::PATIENCE).await;
     let world = world.map_err(|error| NotDiagnosed::Unread(error.to_string()))?;
-    match question::answer(&world, now, &target) {
+    match question::answer(&world, now, &target, catalogue) {
         Ok(Answer::One { diagnosis, .. }) if diagnosis.target.name == pod.name => Ok(*diagnosis),
         Ok(_) | Err(Unanswered::NotFound { .. } | Unanswered::Ambiguous { .. }) => Err(NotDiagnosed::Gone),
         Err(error) => Err(NotDiagnosed::Unread(error.to_string())),

@@ -106,7 +106,10 @@ fn small_print(diagnosis: &Diagnosis, among: usize, asker: Option<&str>, languag
     if !diagnosis.cluster.is_empty() {
         parts.push(vec![plain(format!("{} {}", pick(language, "cluster", "集群"), diagnosis.cluster))]);
     }
-    if diagnosis.workload.kind != "Pod" {
+    // Where the workload itself was asked about, its name stands above already.
+    let target = &diagnosis.target;
+    let is_target = (&target.kind, &target.name) == (&diagnosis.workload.kind, &diagnosis.workload.name);
+    if diagnosis.workload.kind != "Pod" && !is_target {
         parts.push(vec![plain(diagnosis.workload.to_string())]);
     }
     if let Some(node) = &diagnosis.node {

@@ -17,8 +17,22 @@ const CYAN: &str = "\x1b[36m";
 const RESET: &str = "\x1b[0m";
 
 /// Returns a reply as text: the parent, then its thread.
+///
+/// Here both are read in one go, so a line of the parent that opens a message of the thread is told there alone.
 pub fn reply(reply: &Reply, style: Style) -> String {
-    let mut out = message(&reply.parent, style);
+    let opens_thread = |line: &Line| {
+        reply
+            .thread
+            .iter()
+            .any(|message| matches!(message.parts.first(), Some(Part::Lines(lines)) if lines.first() == Some(line)))
+    };
+    let mut parent = reply.parent.clone();
+    for part in &mut parent.parts {
+        if let Part::Lines(lines) = part {
+            lines.retain(|line| !opens_thread(line));
+        }
+    }
+    let mut out = message(&parent, style);
     for reply in &reply.thread {
         out.push('\n');
         out.push_str(&message(reply, style));
@@ -152,6 +166,14 @@ mod tests {
         let message = Message::text(["pod \x1b[31mred\x07 \u{202e}gnp"]);
         let text = super::message(&message, Style { colour: false, width: None });
         assert_eq!(text, "pod [31mred gnp\n");
+    }
+
+    #[test]
+    fn what_the_thread_tells_again_is_told_once() {
+        let parent = Message::text(["shop: 2 things are wrong", "web is down", "cart is down"]);
+        let thread = vec![Message::text(["web is down", "web's fix"]), Message::text(["cart is down"])];
+        let text = reply(&Reply { parent, thread }, Style { colour: false, width: None });
+        assert_eq!(text, "shop: 2 things are wrong\n\nweb is down\nweb's fix\n\ncart is down\n");
     }
 
     #[test]

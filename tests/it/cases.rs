@@ -3,87 +3,63 @@
 //! What is asked of all of them is what must never happen: an error, a false alarm, a wrong cause called confirmed. How
 //! many are right is a figure, printed, with a floor below which something broke.
 
+mod measure;
+
+use measure::{Case, cases};
 use podoctor::diagnosis::{Certainty, Verdict};
-use podoctor::gather::files;
-use podoctor::question::{self, Answer};
-use podoctor::target;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
 
 /// Of a hundred cases at least so many must be right first.
 const FLOOR_PER_CENT: usize = 90;
 
-struct Case {
-    name: String,
-    folder: PathBuf,
-    want: Value,
-}
-
-fn cases() -> Vec<Case> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut cases: Vec<Case> = std::fs::read_dir(&root)
-        .expect("tests/cases is there")
-        .map(|entry| entry.expect("a readable folder").path())
-        .filter(|folder| folder.is_dir())
-        .map(|folder| {
-            let text = std::fs::read_to_string(folder.join("expected.json")).expect("every case has its truth");
-            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Case { name, folder, want: serde_json::from_str(&text).expect("expected.json is JSON") }
-        })
-        .collect();
-    cases.sort_by(|a, b| a.name.cmp(&b.name));
-    cases
-}
-
-/// Returns whether an answer says what a cause is about: a verdict for the calm ones, the cause's id for all others.
-fn says(verdict: Verdict, cause: Option<&str>, truth: &str) -> bool {
-    match truth {
-        "healthy" => verdict == Verdict::Healthy,
-        "waiting-normally" => verdict == Verdict::Waiting,
-        "completed" => verdict == Verdict::Completed,
-        truth => matches!(verdict, Verdict::Sick | Verdict::Unknown) && cause == Some(truth),
-    }
-}
-
 #[test]
 fn real_failures_are_told_and_nothing_is_told_wrongly() {
     let (mut first, mut all, mut faults, mut misses) = (0, 0, Vec::new(), Vec::new());
-    for Case { name, folder, want } in cases() {
+    for case in cases() {
         all += 1;
-        let target = target::parse(want["target"].as_str().expect("a target")).expect("a target that parses");
-        let now = want["at"].as_str().expect("a time").parse().expect("RFC 3339");
-        let snapshot = files::read(&[folder]);
-        let diagnosis = match question::answer(&snapshot.world, now, &target) {
-            Ok(Answer::One { diagnosis, .. }) => diagnosis,
-            Ok(Answer::Many(_)) => panic!("{name}: the target names one thing"),
+        let (name, truth, outcome) = (&case.name, case.truth(), case.ask());
+        let (verdict, cause, certainty) = match outcome.said {
+            Ok(said) => said,
             Err(error) => {
                 faults.push(format!("{name}: {error}"));
                 continue;
             }
         };
-        let answer = diagnosis.answer();
-        let cause = answer.map(|finding| finding.cause.id);
-        let truth = want["cause"].as_str().expect("a cause");
-        let accepted = std::iter::once(truth)
-            .chain(want["alsoAccepted"].as_array().into_iter().flatten().filter_map(Value::as_str))
-            .any(|truth| says(diagnosis.verdict, cause, truth));
-        if says(diagnosis.verdict, cause, truth) {
+        if outcome.first {
             first += 1;
         } else {
-            misses.push(format!("{name}: {truth}, said {:?} {cause:?}", diagnosis.verdict));
+            misses.push(format!("{name}: {truth}, said {verdict:?} {cause:?}"));
         }
-        let calm = matches!(truth, "healthy" | "waiting-normally" | "completed");
-        if calm && diagnosis.verdict == Verdict::Sick && !accepted {
+        if case.is_calm() && verdict == Verdict::Sick && !outcome.accepted {
             faults.push(format!("{name}: a false alarm, {cause:?}"));
         }
-        let sure = answer.is_some_and(|finding| finding.certainty == Certainty::Confirmed);
-        if !accepted && sure && diagnosis.verdict == Verdict::Sick {
+        if !outcome.accepted && certainty == Some(Certainty::Confirmed) && verdict == Verdict::Sick {
             faults.push(format!("{name}: wrong and confirmed, {cause:?} instead of {truth}"));
         }
     }
     println!("{first} of {all} right first; not first: {misses:#?}");
     assert!(faults.is_empty(), "{faults:#?}");
     assert!(first * 100 >= all * FLOOR_PER_CENT, "only {first} of {all} are right first: {misses:#?}");
+}
+
+/// The table between the marks of `docs/accuracy.md` is what the engine does today.
+#[test]
+fn the_figures_of_the_accuracy_page_are_fresh() {
+    const MARKS: [&str; 2] = ["<!-- figures -->\n", "<!-- /figures -->\n"];
+    let page =
+        std::fs::read_to_string(crate::house::source::root().join("docs/accuracy.md")).expect("the page is there");
+    let (before, rest) = page.split_once(MARKS[0]).expect("the page marks where the figures stand");
+    let (_, after) = rest.split_once(MARKS[1]).expect("the page marks where the figures end");
+    let told: Vec<_> = cases().into_iter().map(|case| (case.ask(), case)).collect();
+    let of = |own: bool| {
+        let some = told.iter().filter(|(_, case)| case.name.starts_with("own-") == own);
+        measure::table(&measure::count(some.map(|(outcome, case)| (case, outcome))), false)
+    };
+    let figures = format!("\nCases given with the project:\n\n{}\nOwn cases:\n\n{}\n", of(false), of(true));
+    crate::house::generated::assert_generated(
+        "docs/accuracy.md",
+        &format!("{before}{}{figures}{}{after}", MARKS[0], MARKS[1]),
+    );
 }
 
 #[test]

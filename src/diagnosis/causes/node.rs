@@ -40,6 +40,11 @@ const STALE: &[&str] = &[
     "cni-failure",
     "finalizer-pending",
     "controller-manager-down",
+    "sandbox-create-failed",
+    "volume-mount-failed",
+    "init-container-waiting",
+    "registry-unreachable",
+    "image-pull-timeout",
 ];
 
 #[cfg(test)]

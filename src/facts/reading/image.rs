@@ -194,14 +194,16 @@ fn rank(failure: PullFailure) -> u8 {
 
 fn one(text: &str) -> PullFailure {
     let lower = text.to_ascii_lowercase();
+    // Kubelets up to 1.2 put a guess before every error: "this may be because there are no credentials on this request".
+    let lower = lower.split_once("no credentials on this request.").map_or(lower.as_str(), |(_, said)| said);
     // CRI-O names the mirrors' errors first; what the registry itself said follows them.
     if let Some((mirrors, primary)) = lower.split_once("]): ")
         && mirrors.contains("mirrors also failed")
     {
         let own = classify(primary);
-        return if own == PullFailure::Other { classify(&lower) } else { own };
+        return if own == PullFailure::Other { classify(lower) } else { own };
     }
-    classify(&lower)
+    classify(lower)
 }
 
 /// Returns the host of `dial tcp: lookup HOST on …`.
@@ -344,5 +346,13 @@ mod tests {
         fn survives_any_text(text in ".{0,300}") {
             let _ = (pull_failure(&text), pause_image(&text), unresolved_host(&text), dialled(&text), tag(&text));
         }
+    }
+
+    #[test]
+    fn a_kubelet_s_guess_at_credentials_is_no_refusal() {
+        let guess = "image pull failed for quay.io/a/b:t, this may be because there are no credentials on this request.  details: ";
+        assert_eq!(pull_failure(&format!("{guess}(Tag t not found in repository quay.io/a/b)")), PullFailure::NotFound);
+        let denied = pull_failure(&format!("{guess}(unauthorized: authentication required)"));
+        assert!(matches!(denied, PullFailure::Auth(_)), "{denied:?}");
     }
 }

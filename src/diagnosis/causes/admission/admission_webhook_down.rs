@@ -31,7 +31,13 @@ pub static CAUSE: Cause = Cause {
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     let refused = refused(facts)?;
-    let Refusal::WebhookDown { webhook, problem } = refused.refusal else { return None };
+    let (webhook, problem) = match refused.refusal {
+        Refusal::WebhookDown { webhook, problem } => (webhook, problem),
+        Refusal::ApiTrouble(text) if text.contains("did not complete within requested timeout") => {
+            return uses_up_the_time(facts, text, refused.evidence);
+        }
+        _ => return None,
+    };
     let workload = facts.workload();
     let configuration = configuration(facts, webhook);
     let problem = shorten(problem.trim_start_matches("failed to call webhook: "), 240);
@@ -96,6 +102,41 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         );
     }
     finding.some()
+}
+
+/// A webhook that fails open takes its whole time first. Where it has as much as the request, the request is over before
+/// it is passed by, and the refusal names nobody. That the API server itself is slow looks the same: never sure.
+fn uses_up_the_time(facts: &Facts<'_>, problem: &str, said: Vec<Evidence>) -> Option<Finding> {
+    let of_pods = |rules: &Option<Vec<k8s_openapi::api::admissionregistration::v1::RuleWithOperations>>| {
+        rules.iter().flatten().any(|rule| rule.resources.iter().flatten().any(|kind| kind == "pods" || kind == "*"))
+    };
+    let mutating = facts.world.mutating_webhooks.seen().flat_map(|object| object.webhooks.iter().flatten());
+    let validating = facts.world.validating_webhooks.seen().flat_map(|object| object.webhooks.iter().flatten());
+    let mut names: Vec<&str> = mutating
+        .filter(|hook| of_pods(&hook.rules))
+        .map(|hook| hook.name.as_str())
+        .chain(validating.filter(|hook| of_pods(&hook.rules)).map(|hook| hook.name.as_str()))
+        .collect();
+    names.sort_unstable();
+    let name = names.first()?;
+    let (workload, problem, names) = (facts.workload(), shorten(problem, 160), names.join(", "));
+    Finding::possible(&CAUSE)
+        .because(said)
+        .says(
+            format!("{workload} cannot make its pods: the request ran out of time ({problem}), mostly for a webhook that does not answer; asked for pods: {names}."),
+            format!("{workload} 无法创建 Pod：请求超时（{problem}），多半是某个 webhook 没有应答；创建 Pod 时会询问：{names}。"),
+        )
+        .fix(
+            Fix::safe(Words::new(
+                "See which service the webhook needs, and whether that has endpoints.",
+                "查看该 webhook 所用的 Service 以及它是否有 endpoints。",
+            ))
+            .command(format!(
+                "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml | grep -A 12 {}",
+                kubectl::quoted(name)
+            )),
+        )
+        .some()
 }
 
 struct Configuration {
@@ -172,5 +213,18 @@ webhooks: [{{name: w.example, sideEffects: None, admissionReviewVersions: [v1], 
         let yaml = set(r#"admission webhook "w.example" denied the request: no"#);
         let diagnosis = diagnose_in(&world(&yaml), "guard/ReplicaSet/policy-server-1", "2026-01-01T00:05:00Z");
         assert_eq!(diagnosis.answer().unwrap().cause.id, "admission-webhook-denied");
+    }
+
+    #[test]
+    fn a_request_that_ran_out_of_time_is_held_against_the_webhooks_of_pods() {
+        const HOOK: &str = "apiVersion: admissionregistration.k8s.io/v1\nkind: MutatingWebhookConfiguration\nmetadata: {name: w}\nwebhooks:\n- {name: w.example.com, admissionReviewVersions: [v1], sideEffects: None, failurePolicy: Ignore, clientConfig: {url: 'https://x'}, rules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [RESOURCE]}]}\n";
+        let refused = set("Timeout: request did not complete within requested timeout context deadline exceeded");
+        let told = |resource: &str| {
+            let yaml = format!("{refused}\n---\n{}", HOOK.replace("RESOURCE", resource));
+            let diagnosis = diagnose_in(&world(&yaml), "guard/ReplicaSet/policy-server-1", "2026-01-01T00:05:00Z");
+            diagnosis.answer().map(|answer| (answer.cause.id, answer.certainty))
+        };
+        assert_eq!(told("pods"), Some(("admission-webhook-down", Certainty::Possible)));
+        assert_eq!(told("services"), None);
     }
 }

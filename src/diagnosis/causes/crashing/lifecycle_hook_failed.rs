@@ -41,6 +41,13 @@ fn failed(facts: &Facts<'_>, container: ContainerView<'_>) -> Option<Finding> {
     let waiting = container.waiting().filter(|waiting| waiting.reason == "PostStartHookError");
     let event = container.events(facts.world).filter(|event| event.reason == "FailedPostStartHook").last();
     let death = death_of(facts, container);
+    // The hook runs beside the program: where that ends by itself, the hook cannot be started any more (126) or is killed
+    // with it (137). A program that the kubelet kills for its hook ends with 0, 137 or 143.
+    let said = waiting.as_ref().map_or("", |waiting| waiting.message);
+    let died_with_it = ["exited with 126", "exited with 137"].iter().any(|code| said.contains(code));
+    if died_with_it && death.as_ref().is_some_and(|death| !matches!(death.end.exit_code, 0 | 137 | 143)) {
+        return None;
+    }
     // An old failure that the container has got over says nothing: the event must be about the run that ended last.
     let event = event.filter(|event| {
         waiting.is_some()
@@ -119,4 +126,28 @@ lastTimestamp: "2026-01-01T09:05:00Z"
         let diagnosis = diagnose_pod(&yaml, "shop/web-1", "2026-01-01T10:06:00Z");
         assert!(diagnosis.findings.iter().all(|f| f.cause.id != "lifecycle-hook-failed"));
     }
+
+    #[test]
+    fn a_hook_that_dies_with_its_container_is_no_cause() {
+        let state = "{waiting: {reason: \"PostStartHookError: command '/hook' exited with HOOK: \"}}, restartCount: 2, \
+                     lastState: {terminated: {exitCode: 1, reason: Error, startedAt: '2026-01-01T00:00:40Z', finishedAt: \
+                     '2026-01-01T00:00:41Z'}}";
+        let told = |code: &str| {
+            let yaml = HOOKED.replace("STATE", &state.replace("HOOK", code));
+            diagnose_pod(&yaml, "prod/web", "2026-01-01T00:01:00Z").answer().map(|answer| answer.cause.id)
+        };
+        assert_eq!(told("126"), Some("app-exit-error"));
+        assert_eq!(told("1"), Some("lifecycle-hook-failed"), "the hook itself said no");
+    }
+
+    const HOOKED: &str = r#"
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: prod, creationTimestamp: '2026-01-01T00:00:00Z'}
+spec: {nodeName: n1, containers: [{name: app, image: app, lifecycle: {postStart: {exec: {command: [/hook]}}}}]}
+status:
+  phase: Running
+  conditions: [{type: PodScheduled, status: 'True'}]
+  containerStatuses: [{name: app, image: app, imageID: '', ready: false, state: STATE}]
+"#;
 }

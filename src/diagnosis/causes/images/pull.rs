@@ -123,7 +123,11 @@ fn pull_event<'w>(facts: &Facts<'w>, container: ContainerView<'w>) -> Option<&'w
     container
         .pod
         .events_seen(facts.world)
-        .filter(|event| matches!(event.reason.as_str(), "Failed" | "InspectFailed"))
+        .filter(|event| {
+            // Kubelets of vendors keep the words and rename the reason (`FailedPullImage`).
+            matches!(event.reason.as_str(), "Failed" | "InspectFailed")
+                || event.text().starts_with("Failed to pull image")
+        })
         .filter(|event| !image::names_no_cause(event.text()))
         .filter(about)
         .last()

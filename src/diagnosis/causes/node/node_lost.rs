@@ -143,6 +143,33 @@ mod tests {
     }
 
     #[test]
+    fn what_a_lost_node_s_pod_last_complained_of_does_not_lead() {
+        let event = |reason: &str, message: &str| {
+            format!(
+                "---\nkind: Event\nmetadata: {{name: e, namespace: shop}}\ninvolvedObject: {{kind: Pod, namespace: shop, name: web}}\n\
+                 reason: {reason}\ntype: Warning\nmessage: '{message}'\ncount: 9\nfirstTimestamp: '2026-01-01T09:30:00Z'\nlastTimestamp: '2026-01-01T09:58:00Z'\n"
+            )
+        };
+        for (reason, message) in [
+            (
+                "FailedCreatePodSandBox",
+                "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to create a sandbox for pod \"web\": cgroup-parent for systemd cgroup should be a valid slice named as \"xxx.slice\"",
+            ),
+            ("FailedMount", "MountVolume.SetUp failed for volume \"d\" : mount failed: exit status 32"),
+        ] {
+            let yaml = on_node("", "phase: Pending", SILENT).replace(
+                r#"ready: true, restartCount: 0, state: {running: {startedAt: "2026-01-01T08:00:05Z"}}"#,
+                "ready: false, restartCount: 0, state: {waiting: {reason: ContainerCreating}}",
+            );
+            // Without the node's silence the complaint leads; with it, it is an old one.
+            let complaint = event(reason, message);
+            let alive = ids(&(yaml.replace(SILENT, FINE) + &complaint));
+            assert!(matches!(alive.first(), Some(&("sandbox-create-failed" | "volume-mount-failed"))), "{alive:?}");
+            assert_eq!(ids(&(yaml + &complaint)).first(), Some(&"node-lost"), "{reason}");
+        }
+    }
+
+    #[test]
     fn a_kubelet_that_complains_is_not_lost() {
         for ready in [FINE, UNREADY] {
             let yaml = on_node("", r#"phase: Running, conditions: [{type: Ready, status: "False"}]"#, ready);

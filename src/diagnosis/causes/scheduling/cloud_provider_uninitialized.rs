@@ -114,6 +114,23 @@ status: {conditions: [{type: Ready, status: 'False'}]}
     }
 
     #[test]
+    fn taints_tell_where_the_scheduler_s_sentence_is_gone() {
+        let sentence = r#", message: "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.""#;
+        let diagnosis = diagnose_pod(&PENDING.replace(sentence, ""), "prod/web", "2026-01-01T00:10:00Z");
+        let answer = diagnosis.answer().unwrap();
+        assert_eq!((answer.cause.id, answer.certainty), ("cloud-provider-uninitialized", Certainty::Likely));
+    }
+
+    #[test]
+    fn a_node_without_taints_leaves_it_open() {
+        let sentence = r#", message: "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.""#;
+        let yaml = PENDING.replace(sentence, "")
+            + "---\napiVersion: v1\nkind: Node\nmetadata: {name: b}\nstatus: {conditions: [{type: Ready, status: 'True'}]}\n";
+        let diagnosis = diagnose_pod(&yaml, "prod/web", "2026-01-01T00:10:00Z");
+        assert!(diagnosis.findings.iter().all(|finding| finding.cause.id != "cloud-provider-uninitialized"));
+    }
+
+    #[test]
     fn a_node_that_is_just_not_ready_is_another_cause() {
         let yaml = PENDING.replace(
             "  - {key: node.cloudprovider.kubernetes.io/uninitialized, value: 'true', effect: NoSchedule}\n",

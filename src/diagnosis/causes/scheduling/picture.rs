@@ -116,7 +116,7 @@ pub fn picture<'w>(facts: &Facts<'w>) -> Option<Picture<'w>> {
     if condition.is_some_and(|c| c.status == "True" || c.reason.as_deref() == Some("SchedulingGated")) {
         return None;
     }
-    let said = said(facts)?;
+    let Some(said) = said(facts) else { return wordless(facts, pod) };
     let reading = scheduler::read(said.text);
     let mut total = None;
     let mut counts = BTreeMap::new();
@@ -143,6 +143,31 @@ pub fn picture<'w>(facts: &Facts<'w>) -> Option<Picture<'w>> {
     let by_design_rivals = counts.keys().filter(|kind| **kind != lead && **kind != Kind::ControlPlane).count();
     let sole = if lead.class() == Class::ByDesign { by_design_rivals == 0 } else { rivals == 0 };
     Some(Picture { pod, said, reading, counts, total, lead, sole })
+}
+
+/// Returns the picture from the nodes alone, where the scheduler has refused the pod and its sentence is gone: events
+/// expire, and `kubectl describe` prints no message of a condition. Only taints are told, and only where every node that
+/// was read has one: all else may have changed since.
+fn wordless<'w>(facts: &Facts<'w>, pod: PodView<'w>) -> Option<Picture<'w>> {
+    let evidence: Vec<Evidence> = pod
+        .condition("PodScheduled")
+        .filter(|condition| condition.reason.as_deref() == Some("Unschedulable"))
+        .and_then(|_| pod.condition_evidence("PodScheduled"))
+        .into_iter()
+        .collect();
+    if evidence.is_empty() || pod.stage() != Stage::Unscheduled {
+        return None;
+    }
+    let mut counts: BTreeMap<Kind, u32> = BTreeMap::new();
+    for node in facts.world.nodes.seen() {
+        *counts.entry(node_taint_kind(pod, node)?).or_default() += 1;
+    }
+    let total = counts.values().sum();
+    let lead = lead(facts, pod, &counts)?;
+    let said = Said { text: "", evidence, last: None };
+    let reading = Reading::Nodes { total: Some(total), reasons: Vec::new() };
+    // Two nodes may be held by different taints, and the sentence is not there to say more: never sure.
+    Some(Picture { pod, said, reading, counts, total: Some(total), lead, sole: false })
 }
 
 impl<'w> Picture<'w> {

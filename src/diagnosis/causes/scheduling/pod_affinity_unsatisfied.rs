@@ -45,16 +45,18 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         )]);
         rules.push(rule);
     }
-    let nowhere = terms(pod).iter().any(|term| {
-        facts.world.pods.in_namespace(pod.namespace()).present().is_some_and(|pods| {
-            term.namespaces.is_none()
-                && term.namespace_selector.is_none()
-                && !pods
-                    .into_iter()
-                    .map(PodView::new)
-                    .any(|p| p.node_name().is_some() && selector_matches(term.label_selector.as_ref(), p))
-        })
-    });
+    // A scan does not keep calm pods: what is not among the others may well be there.
+    let nowhere = facts.world.calm.is_empty()
+        && terms(pod).iter().any(|term| {
+            facts.world.pods.in_namespace(pod.namespace()).present().is_some_and(|pods| {
+                term.namespaces.is_none()
+                    && term.namespace_selector.is_none()
+                    && !pods
+                        .into_iter()
+                        .map(PodView::new)
+                        .any(|p| p.node_name().is_some() && selector_matches(term.label_selector.as_ref(), p))
+            })
+        });
     let rule = rules.join("; ");
     let (share_en, share_zh) = picture.share(Kind::PodAffinity);
     let (why, why_zh) = if nowhere {

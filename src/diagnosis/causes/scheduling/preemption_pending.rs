@@ -29,17 +29,20 @@ pub static CAUSE: Cause = Cause {
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     let pod = facts.pod().filter(|pod| pod.stage() == Stage::Unscheduled)?;
     let node = pod.status()?.nominated_node_name.as_deref().filter(|node| !node.is_empty())?;
+    // The scheduler's own words, for every pod of lower priority that is leaving the node (1.23 and later).
+    let said = super::said(facts);
+    let waits = said.as_ref().is_some_and(|said| said.text.contains("due to a terminating pod on the nominated node"));
     let victims: Vec<PodView<'_>> = facts
         .world
         .pods_on(node)
         .map(PodView::new)
-        .filter(|victim| victim.deletion_deadline().is_some() && is_victim(facts, *victim))
+        .filter(|victim| victim.deletion_deadline().is_some() && (waits || is_victim(facts, *victim)))
         .collect();
     let preempted = facts.world.events_about("Pod").any(|event| {
         event.reason == "Preempted"
             && (event.text().contains(pod.uid()) && !pod.uid().is_empty() || event.text().contains(pod.name()))
     });
-    let certainty = match (victims.is_empty(), preempted) {
+    let certainty = match (victims.is_empty(), preempted || waits) {
         (false, _) => Certainty::Confirmed,
         (true, true) => Certainty::Likely,
         // A nomination alone is left over where its pods are long gone.
@@ -51,6 +54,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         node,
         None,
     )]);
+    finding = finding.because(said.filter(|_| waits).into_iter().flat_map(|said| said.evidence));
     for victim in victims.iter().take(5) {
         let deadline = victim.deletion_deadline();
         finding = finding.because([Evidence::field(
@@ -127,6 +131,17 @@ status:
         let answer = diagnosis.answer().unwrap();
         assert_eq!((answer.cause.id, answer.certainty), ("preemption-pending", Certainty::Confirmed));
         assert!(answer.summary.en.contains("prod/batch"));
+    }
+
+    #[test]
+    fn the_scheduler_says_itself_that_it_waits_for_the_node() {
+        let yaml = PAIR.replace("PreemptionByScheduler", "DeletionByTaintManager").replace(
+            "1 Insufficient cpu.",
+            "1 Insufficient cpu. preemption: not eligible due to a terminating pod on the nominated node.",
+        );
+        let diagnosis = diagnose_pod(&yaml, "prod/vip", "2026-01-01T00:02:00Z");
+        let answer = diagnosis.answer().unwrap();
+        assert_eq!((answer.cause.id, answer.certainty), ("preemption-pending", Certainty::Confirmed));
     }
 
     #[test]

@@ -49,10 +49,9 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     let fitting: Vec<&str> =
         fit.fitting().map(|fit| fit.node).filter(|node| node::is_ready(node)).map(node::name).collect();
     // Other nodes than the scheduler counted were read, or rules between pods decide: nothing can be said.
-    if fitting.is_empty()
-        || picture.total.and_then(|n| usize::try_from(n).ok()) != Some(fit.nodes.len())
-        || has_rules_between_pods(picture.pod)
-    {
+    let all_nodes = picture.total.and_then(|n| usize::try_from(n).ok()) == Some(fit.nodes.len());
+    // Of a claim the scheduler speaks without counting nodes.
+    if fitting.is_empty() || !(all_nodes || picture.lead == Kind::ClaimUnbound) || has_rules_between_pods(picture.pod) {
         return None;
     }
     let (certainty, gate) = contradiction(facts, &picture, &fit)?;
@@ -117,8 +116,23 @@ fn contradiction(facts: &Facts<'_>, picture: &Picture<'_>, fit: &Fit<'_>) -> Opt
             let stale = picture.said.last.is_some_and(|last| facts.since(last) < TRIED_AGAIN);
             (same && old).then_some((if stale { Certainty::Likely } else { Certainty::Possible }, None))
         }
+        // When the claim was bound is not told: it may have been a moment ago.
+        Kind::ClaimUnbound => (claims_are_bound(facts, picture.pod) && picture.pod.age(facts.now) >= TRIED_AGAIN * 2)
+            .then_some((Certainty::Possible, None)),
         _ => None,
     }
+}
+
+/// Returns whether the pod names claims, and each of them is bound by the API's own word.
+fn claims_are_bound(facts: &Facts<'_>, pod: PodView<'_>) -> bool {
+    let volumes = pod.spec().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
+    let mut names = volumes.iter().filter_map(|volume| volume.persistent_volume_claim.as_ref()).peekable();
+    names.peek().is_some()
+        && volumes.iter().all(|volume| volume.ephemeral.is_none())
+        && names.all(|claim| {
+            let claim = facts.world.claims.get(pod.namespace(), &claim.claim_name).present();
+            claim.and_then(|claim| claim.status.as_ref()).and_then(|status| status.phase.as_deref()) == Some("Bound")
+        })
 }
 
 /// Returns the scheduler's flag that switches off what the resource depends on.
@@ -198,5 +212,20 @@ status: {{phase: Running, conditions: [{{type: Ready, status: 'True'}}]}}
         let yaml = world("pod 1b2c is in the cache, so can't be assumed", "--leader-elect=true");
         let diagnosis = diagnose_pod(&yaml, "prod/web", "2026-01-01T01:00:00Z");
         assert_eq!(diagnosis.answer().unwrap().cause.id, "scheduler-bug");
+    }
+
+    #[test]
+    fn a_claim_that_is_bound_is_not_unbound() {
+        let told = |phase: &str| {
+            let yaml = world("pod has unbound immediate PersistentVolumeClaims", "--leader-elect=true").replace(
+                "{requests: {ephemeral-storage: 1Gi}}}]",
+                "{}}], volumes: [{name: d, persistentVolumeClaim: {claimName: d}}]",
+            ) + &format!(
+                "---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {{name: d, namespace: prod}}\nspec: {{volumeName: v}}\nstatus: {{phase: {phase}}}\n"
+            );
+            diagnose_pod(&yaml, "prod/web", "2026-01-01T01:00:00Z").answer().map(|answer| answer.cause.id)
+        };
+        assert_eq!(told("Bound"), Some("scheduler-bug"));
+        assert_eq!(told("Pending"), Some("pvc-unbound"));
     }
 }

@@ -116,7 +116,9 @@ fn domains(facts: &Facts<'_>, pod: PodView<'_>, constraint: &TopologySpreadConst
             domain_of.insert(node::name(node), domain);
         }
     }
-    for other in facts.world.pods.seen_in(pod.namespace()).map(PodView::new) {
+    // A scan does not keep calm pods: the rest of them, counted, would mislead.
+    let kept = facts.world.pods.seen_in(pod.namespace()).filter(|_| facts.world.calm.is_empty());
+    for other in kept.map(PodView::new) {
         if let Some(domain) = other.node_name().and_then(|name| domain_of.get(name))
             && other.deletion_deadline().is_none()
             && selector_matches(constraint.label_selector.as_ref(), other)

@@ -182,7 +182,7 @@ pub fn classify(text: &str) -> PullFailure {
             "name_unknown",
             "was deleted or has expired",
             "does not exist",
-            "not found",
+            "not found", // also "Tag t not found in repository r" of old registries
             "repository is empty",
             "no such image",
             "404 not found",
