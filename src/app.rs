@@ -51,9 +51,10 @@ impl App {
         Ok(Self { desk: Arc::new(desk), credentials, listener, metrics: Arc::default(), reloader: None })
     }
 
-    /// Lets the app take up changed settings while it runs.
+    /// Puts the settings and the causes that were read in force, and lets the app take up changed ones while it runs.
     #[must_use]
     pub fn reloading(self, reloader: Reloader) -> Self {
+        self.desk.settings.set(reloader.current().clone(), reloader.catalogue().clone());
         Self { reloader: Some(reloader), ..self }
     }
 

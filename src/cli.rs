@@ -5,6 +5,7 @@ pub mod manifest;
 mod causes;
 mod collect;
 mod config;
+mod custom;
 mod diagnose;
 mod paint;
 mod serve;

@@ -1,10 +1,12 @@
 //! From facts to a diagnosis: the causes, their ranking, and how sure we are.
 //!
-//! [`diagnose`] asks every cause of the catalogue, ranks what they find (cause before consequence) and says what it
+//! [`diagnose`] asks every cause of a [`Catalogue`], ranks what they find (cause before consequence) and says what it
 //! comes to. Nothing here can fail, wait or look at a clock.
 
+pub mod catalogue;
 pub mod cause;
 pub mod causes;
+pub mod custom;
 pub mod finding;
 pub mod fit;
 pub mod kubectl;
@@ -14,6 +16,7 @@ pub mod symptom;
 pub mod unknown;
 pub mod words;
 
+pub use catalogue::Catalogue;
 pub use cause::{Cause, Page, Phase};
 pub use finding::{Certainty, Finding, Fix, Remedy, Risk};
 pub use words::{Language, Text, Words};
@@ -76,11 +79,18 @@ impl Diagnosis {
     }
 }
 
-/// Diagnoses one subject.
-pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
-    let findings = causes::all().filter_map(|cause| (cause.check)(facts)).collect();
-    let mut findings = ranking::rank(findings);
-    let verdict = findings.first().map_or(Verdict::Unknown, Finding::verdict);
+/// Diagnoses one subject by the causes of a catalogue.
+pub fn diagnose(facts: &Facts<'_>, catalogue: &Catalogue) -> Diagnosis {
+    let mut findings = ranking::rank(causes::all().filter_map(|cause| (cause.check)(facts)).collect());
+    let mut unreadable = facts.world.unread.clone();
+    let verdict_of = |findings: &[Finding]| findings.first().map_or(Verdict::Unknown, Finding::verdict);
+    // A team's own causes say why a pod is stuck, not whether.
+    if !matches!(verdict_of(&findings), Verdict::Healthy | Verdict::Completed) {
+        let (custom, untold) = catalogue.check_custom(facts);
+        findings = ranking::rank(custom.into_iter().chain(findings).collect());
+        unreadable.extend(untold);
+    }
+    let verdict = verdict_of(&findings);
     let workload = facts.workload();
     let target = match facts.pod() {
         Some(pod) => Target {
@@ -118,14 +128,14 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         story,
         checked,
         next,
-        unreadable: facts.world.unread.iter().cloned().collect(),
+        unreadable: unreadable.into_iter().collect(),
     }
 }
 
 /// Facts for tests beside the causes, from YAML as `kubectl get -o yaml` prints it.
 #[cfg(test)]
 pub mod testing {
-    use super::{Diagnosis, diagnose};
+    use super::{Catalogue, Diagnosis, diagnose};
     use crate::facts::{Facts, PodView, Subject, Workload, World, intake::Met};
     use crate::gather::snapshot::take_text;
 
@@ -155,6 +165,6 @@ pub mod testing {
             }
             _ => panic!("target {target}"),
         };
-        diagnose(&Facts { now: at.parse().expect("a time"), world, subject })
+        diagnose(&Facts { now: at.parse().expect("a time"), world, subject }, &Catalogue::default())
     }
 }

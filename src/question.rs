@@ -1,6 +1,6 @@
 //! A question about a world: from a target to its answer, the same for a live cluster and for files.
 
-use crate::diagnosis::{Diagnosis, Verdict, diagnose};
+use crate::diagnosis::{Catalogue, Diagnosis, Verdict, diagnose};
 use crate::facts::{Facts, PodView, Subject, Workload, World};
 use crate::target::{Target, What};
 use jiff::Timestamp;
@@ -43,27 +43,40 @@ pub enum Unanswered {
     Unreadable { what: String, why: String },
 }
 
-/// Answers a question about a world as it was at a moment.
+/// Answers a question about a world as it was at a moment, by the causes of a catalogue.
 ///
 /// # Errors
 /// Says in words why nothing could be picked.
-pub fn answer(world: &World, now: Timestamp, target: &Target) -> Result<Answer, Unanswered> {
+pub fn answer(
+    world: &World,
+    now: Timestamp,
+    target: &Target,
+    catalogue: &Catalogue,
+) -> Result<Answer, Unanswered> {
     match &target.what {
-        What::Cluster => Ok(Answer::Many(survey(world, now, None))),
+        What::Cluster => Ok(Answer::Many(survey(world, now, None, catalogue))),
         What::Namespace(namespace) => {
             if world.pods.seen_in(namespace).next().is_none() && !namespace_exists(world, namespace) {
                 return Err(no_namespace(world, namespace));
             }
-            Ok(Answer::Many(survey(world, now, Some(namespace))))
+            Ok(Answer::Many(survey(world, now, Some(namespace), catalogue)))
         }
-        What::Pod { namespace, prefix } => answer_pod(world, now, namespace, prefix),
-        What::Workload { namespace, kind, name } => answer_workload(world, now, namespace, kind.name(), name),
+        What::Pod { namespace, prefix } => answer_pod(world, now, namespace, prefix, catalogue),
+        What::Workload { namespace, kind, name } => {
+            answer_workload(world, now, namespace, kind.name(), name, catalogue)
+        }
     }
 }
 
-fn answer_pod(world: &World, now: Timestamp, namespace: &str, prefix: &str) -> Result<Answer, Unanswered> {
+fn answer_pod(
+    world: &World,
+    now: Timestamp,
+    namespace: &str,
+    prefix: &str,
+    catalogue: &Catalogue,
+) -> Result<Answer, Unanswered> {
     if let Some(pod) = world.pods.get(namespace, prefix).present() {
-        return Ok(one(diagnose_pod(world, now, PodView::new(pod)), 1));
+        return Ok(one(diagnose_pod(world, now, PodView::new(pod), catalogue), 1));
     }
     let fitting: Vec<PodView<'_>> =
         world.pods.seen_in(namespace).map(PodView::new).filter(|pod| pod.name().starts_with(prefix)).collect();
@@ -72,7 +85,7 @@ fn answer_pod(world: &World, now: Timestamp, namespace: &str, prefix: &str) -> R
     match (fitting.len(), workloads.len()) {
         (0, _) => Err(no_pod(world, namespace, prefix)),
         (count, 1) => {
-            let sickest = worst(fitting.into_iter().map(|pod| diagnose_pod(world, now, pod)).collect());
+            let sickest = worst(fitting.into_iter().map(|pod| diagnose_pod(world, now, pod, catalogue)).collect());
             sickest.map(|diagnosis| one(diagnosis, count)).ok_or_else(|| no_pod(world, namespace, prefix))
         }
         _ => Err(Unanswered::Ambiguous {
@@ -88,6 +101,7 @@ fn answer_workload(
     namespace: &str,
     kind: &str,
     name: &str,
+    catalogue: &Catalogue,
 ) -> Result<Answer, Unanswered> {
     let named = |name: &str| Workload { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() };
     let names = workload_names(world, namespace, kind);
@@ -116,12 +130,12 @@ fn answer_workload(
         });
     }
     let count = pods.len();
-    let of_workload = diagnose(&Facts { now, world, subject: Subject::Workload(workload) });
+    let of_workload = diagnose(&Facts { now, world, subject: Subject::Workload(workload) }, catalogue);
     // What keeps pods from being made outweighs how the others are.
     if pods.is_empty() || of_workload.verdict == Verdict::Sick {
         return Ok(one(of_workload, count));
     }
-    let mut all: Vec<Diagnosis> = pods.into_iter().map(|pod| diagnose_pod(world, now, pod)).collect();
+    let mut all: Vec<Diagnosis> = pods.into_iter().map(|pod| diagnose_pod(world, now, pod, catalogue)).collect();
     if of_workload.verdict != Verdict::Unknown {
         all.push(of_workload);
     }
@@ -131,7 +145,7 @@ fn answer_workload(
 /// Returns everything that is wrong in a namespace, or in the cluster: one group a workload and cause, worst first.
 ///
 /// Pods of a lost node are one group of that node, whatever their workload.
-pub fn survey(world: &World, now: Timestamp, namespace: Option<&str>) -> Vec<Group> {
+pub fn survey(world: &World, now: Timestamp, namespace: Option<&str>, catalogue: &Catalogue) -> Vec<Group> {
     let mut sizes: BTreeMap<Workload, usize> = world.calm.clone();
     let mut groups: BTreeMap<(String, String), Group> = BTreeMap::new();
     let pods: Box<dyn Iterator<Item = _>> = match namespace {
@@ -140,7 +154,7 @@ pub fn survey(world: &World, now: Timestamp, namespace: Option<&str>) -> Vec<Gro
     };
     for pod in pods.map(PodView::new) {
         *sizes.entry(pod.workload()).or_default() += 1;
-        let diagnosis = diagnose_pod(world, now, pod);
+        let diagnosis = diagnose_pod(world, now, pod, catalogue);
         let cause = diagnosis.answer().map_or("", |finding| finding.cause.id);
         let of_node = names_node(&diagnosis);
         let key = match (&diagnosis.node, of_node) {
@@ -150,7 +164,7 @@ pub fn survey(world: &World, now: Timestamp, namespace: Option<&str>) -> Vec<Gro
         add(&mut groups, key, diagnosis, format!("{}/{}", pod.namespace(), pod.name()));
     }
     for workload in workloads_without_all_pods(world, namespace) {
-        let diagnosis = diagnose(&Facts { now, world, subject: Subject::Workload(workload.clone()) });
+        let diagnosis = diagnose(&Facts { now, world, subject: Subject::Workload(workload.clone()) }, catalogue);
         if diagnosis.verdict == Verdict::Sick {
             let cause = diagnosis.answer().map_or("", |finding| finding.cause.id).to_owned();
             add_workload(&mut groups, (format!("{}/{workload}", workload.namespace), cause), diagnosis);
@@ -290,8 +304,8 @@ fn workloads_without_all_pods(world: &World, namespace: Option<&str>) -> Vec<Wor
     found
 }
 
-fn diagnose_pod(world: &World, now: Timestamp, pod: PodView<'_>) -> Diagnosis {
-    diagnose(&Facts { now, world, subject: Subject::Pod(pod) })
+fn diagnose_pod(world: &World, now: Timestamp, pod: PodView<'_>, catalogue: &Catalogue) -> Diagnosis {
+    diagnose(&Facts { now, world, subject: Subject::Pod(pod) }, catalogue)
 }
 
 fn one(diagnosis: Diagnosis, among: usize) -> Answer {

@@ -8,3 +8,4 @@ pub mod message;
 pub mod phrase;
 pub mod report;
 pub mod terminal;
+pub mod trial;

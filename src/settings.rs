@@ -9,6 +9,7 @@
 //! there are, what they expect, and how a variable of the environment is read. Secrets never stand in the file; see
 //! [`tokens`]. Nothing here looks at the process: what is read comes in as an [`Environment`].
 
+pub mod causes;
 pub mod duration;
 pub mod environment;
 pub mod error;
@@ -33,6 +34,7 @@ pub use reload::{InForce, Reload, Reloader};
 pub use secret::Secret;
 pub use tokens::{Credentials, Tokens};
 
+use crate::diagnosis::Catalogue;
 use std::path::{Path, PathBuf};
 
 /// The variable that names the settings file where `--config` does not.
@@ -42,9 +44,11 @@ pub const CONFIG_VARIABLE: &str = "PODOCTOR_CONFIG";
 pub const DEFAULT_FILES: [&str; 2] = ["podoctor.yaml", "/etc/podoctor/podoctor.yaml"];
 
 /// Settings, and the file they came from.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Loaded {
     pub settings: Settings,
+    /// podoctor's own causes, and those of the files that the settings name.
+    pub catalogue: Catalogue,
     /// `None` = no file was found; the defaults and the environment hold.
     pub file: Option<PathBuf>,
 }
@@ -55,13 +59,22 @@ pub struct Loaded {
 /// # Errors
 /// Every problem of the file and of the environment in one error. A file that was named must be there.
 pub fn load(path: Option<&Path>, environment: &Environment) -> Result<Loaded, SettingsError> {
+    load_with(path, environment, &mut causes::Compiled::default())
+}
+
+fn load_with(
+    path: Option<&Path>,
+    environment: &Environment,
+    compiled: &mut causes::Compiled,
+) -> Result<Loaded, SettingsError> {
     let (file, text) = match locate(path, environment)? {
         Some((file, text)) => (Some(file), text),
         None => (None, String::new()),
     };
     let name = file.as_ref().map_or_else(|| "settings".to_owned(), |file| file.display().to_string());
     let settings = parse(&name, &text, environment.variables())?;
-    Ok(Loaded { settings, file })
+    let catalogue = compiled.read(&settings.causes, file.as_deref(), environment)?;
+    Ok(Loaded { settings, catalogue, file })
 }
 
 /// Returns the settings in `text`, which `name` stands for in errors, with `variables` over them.

@@ -17,7 +17,7 @@ pub async fn keep(mut reloader: Reloader, settings: InForce) -> anyhow::Result<(
         match reloader.look() {
             Reload::Unchanged => {}
             Reload::Changed { applied, restart } => {
-                settings.set(reloader.current().clone());
+                settings.set(reloader.current().clone(), reloader.catalogue().clone());
                 let (applied, restart) = (applied.join(", "), restart.join(", "));
                 if !applied.is_empty() {
                     tracing::info!(applied, "new settings are in force: {applied}");

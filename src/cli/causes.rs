@@ -1,7 +1,10 @@
-//! `podoctor causes [ID]`: the catalogue.
+//! `podoctor causes [ID]`: the catalogue; `podoctor causes test`: a cause of one's own, tried on files.
 
+mod test;
+
+use super::custom::CausesArgs;
 use super::paint::{LanguageArg, Output, print, style};
-use crate::diagnosis::{Cause, Language, causes};
+use crate::diagnosis::{Cause, Language};
 use crate::question::nearest;
 use crate::render::{catalogue, markdown, terminal};
 use serde_json::json;
@@ -9,11 +12,22 @@ use std::process::ExitCode;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  podoctor causes\n  podoctor causes cgroup-oom\n  podoctor causes -o json | jq '.[].id'"
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  podoctor causes
+  podoctor causes cgroup-oom
+  podoctor causes -o json | jq '.[].id'
+  podoctor causes --causes config/causes acme-vault-sealed
+  podoctor causes test config/causes/vault-sealed.yaml --from bundle"
 )]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The id of a cause, as answers name it
     id: Option<String>,
+    #[command(flatten)]
+    custom: CausesArgs,
     /// The form of the output
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -22,14 +36,24 @@ pub struct Args {
     language: LanguageArg,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Shows what a cause of your own sees in files, and why it fits or does not
+    Test(test::Args),
+}
+
 /// # Errors
 /// Where there is no cause of that id.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(Command::Test(args)) = &args.command {
+        return test::run(args);
+    }
     let language = args.language.into();
+    let causes = args.custom.catalogue()?;
     let message = match &args.id {
         Some(id) => {
-            let cause = causes::by_id(id).ok_or_else(|| {
-                let near = nearest(id, causes::all().map(|cause| cause.id));
+            let cause = causes.by_id(id).ok_or_else(|| {
+                let near = nearest(id, causes.all().map(|cause| cause.id));
                 let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) };
                 anyhow::anyhow!("there is no cause `{id}`{hint} (`podoctor causes` lists them)")
             })?;
@@ -40,11 +64,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             catalogue::page(cause, language)
         }
         None if args.output == Output::Json => {
-            let all: Vec<_> = catalogue::by_phase().into_iter().map(|cause| as_json(cause, language)).collect();
+            let all: Vec<_> =
+                catalogue::by_phase(&causes).into_iter().map(|cause| as_json(cause, language)).collect();
             print(&format!("{:#}\n", serde_json::Value::Array(all)));
             return Ok(ExitCode::SUCCESS);
         }
-        None => catalogue::list(language),
+        None => catalogue::list(&causes, language),
     };
     match args.output {
         Output::Markdown => print(&markdown::message(&message)),

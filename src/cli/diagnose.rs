@@ -1,5 +1,6 @@
 //! `podoctor diagnose TARGET`: the engine on the terminal, live or from files.
 
+use super::custom::CausesArgs;
 use super::paint::{LanguageArg, Output, print, style};
 use crate::cluster::{Cluster, ClusterSource};
 use crate::diagnosis::Verdict;
@@ -49,6 +50,8 @@ pub struct Args {
     /// The context of the kubeconfig [default: the current one]
     #[arg(long, value_name = "NAME", conflicts_with = "from")]
     context: Option<String>,
+    #[command(flatten)]
+    custom: CausesArgs,
     /// The form of the output
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -60,6 +63,7 @@ pub struct Args {
 /// # Errors
 /// Where the target cannot be understood, found or read.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let catalogue = args.custom.catalogue()?;
     let (world, now, target) = match args.target.as_str() {
         "-" => from_text(args)?,
         text => {
@@ -69,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             (world, now, target)
         }
     };
-    let answer = question::answer(&world, now, &target)?;
+    let answer = question::answer(&world, now, &target, &catalogue)?;
     show(args, &answer, &target);
     Ok(exit_code(&answer))
 }
@@ -77,14 +81,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Reads standard input, or the files, and asks about what is described there.
 fn from_text(args: &Args) -> anyhow::Result<(World, Timestamp, Target)> {
     let stdin = [PathBuf::from("-")];
-    let snapshot = snapshot(args, if args.from.is_empty() { &stdin } else { &args.from });
+    let snapshot = snapshot(if args.from.is_empty() { &stdin } else { &args.from }, args.at);
     let target = snapshot.about.context("the text tells of no pod and no workload; kubectl describe pod prints one")?;
     let now = args.at.or(snapshot.newest).context("the text tells no time; give --at")?;
     Ok((snapshot.world, now, target))
 }
 
-fn snapshot(args: &Args, paths: &[PathBuf]) -> files::Snapshot {
-    let snapshot = files::read_at(paths, args.at);
+fn snapshot(paths: &[PathBuf], at: Option<Timestamp>) -> files::Snapshot {
+    let snapshot = files::read_at(paths, at);
     for mishap in &snapshot.mishaps {
         eprintln!("warning: {mishap}");
     }
@@ -92,14 +96,21 @@ fn snapshot(args: &Args, paths: &[PathBuf]) -> files::Snapshot {
 }
 
 fn from_files(args: &Args, target: &Target) -> anyhow::Result<(World, Timestamp)> {
-    let snapshot = snapshot(args, &args.from);
-    let mut world = snapshot.world;
+    let (mut world, now) = read_files(&args.from, args.at)?;
     if let Some(cluster) = &target.cluster {
         world.cluster.clone_from(cluster);
     }
-    let now =
-        args.at.or(snapshot.newest).context("the files hold no Kubernetes object that tells a time; give --at")?;
     Ok((world, now))
+}
+
+/// Reads files into a world, with the moment to look at it; what could not be read is told on standard error.
+///
+/// # Errors
+/// Where no moment is given and none can be told from the files.
+pub fn read_files(from: &[PathBuf], at: Option<Timestamp>) -> anyhow::Result<(World, Timestamp)> {
+    let snapshot = snapshot(from, at);
+    let now = at.or(snapshot.newest).context("the files hold no Kubernetes object that tells a time; give --at")?;
+    Ok((snapshot.world, now))
 }
 
 fn from_cluster(args: &Args, target: &Target) -> anyhow::Result<(World, Timestamp)> {

@@ -4,6 +4,7 @@ use super::needs::{self, Need};
 use super::reader::Reader;
 use super::scan;
 use crate::cluster::{Cluster, ReadError, Resource};
+use crate::diagnosis::Catalogue;
 use crate::facts::intake::{self, Met};
 use crate::facts::{Facts, PodView, Subject, Workload, World};
 use crate::question::{self, Answer};
@@ -86,7 +87,8 @@ async fn pod(
 
 /// Returns the pod that the question comes to, by what is known so far.
 fn chosen(world: &World, target: &Target, now: Timestamp) -> Option<(String, String)> {
-    match question::answer(world, now, target).ok()? {
+    // Which pod it comes to is a matter of symptoms; a team's own causes change nothing in it.
+    match question::answer(world, now, target, &Catalogue::default()).ok()? {
         Answer::One { diagnosis, .. } if diagnosis.target.kind == "Pod" => {
             Some((diagnosis.target.namespace, diagnosis.target.name))
         }

@@ -1,7 +1,7 @@
 //! A question is asked: read what it needs, diagnose, say it.
 
 use super::clusters::Clusters;
-use crate::diagnosis::Language;
+use crate::diagnosis::{Catalogue, Language};
 use crate::gather::live;
 use crate::gather::pasted::Paste;
 use crate::question;
@@ -23,6 +23,7 @@ pub async fn ask(
     now: Timestamp,
     asker: Option<&str>,
     language: Language,
+    catalogue: &Catalogue,
 ) -> Reply {
     let asked = target.to_string();
     let cluster = match clusters.get(target.cluster.as_deref()) {
@@ -37,7 +38,7 @@ pub async fn ask(
             return guidance::sorry(&asked, &sentence(&why), asker, language);
         }
     };
-    match question::answer(&world, now, target) {
+    match question::answer(&world, now, target, catalogue) {
         Ok(found) => answer::reply(&found, &asked, asker, language),
         Err(error) => guidance::sorry(&asked, &sentence(&error.to_string()), asker, language),
     }

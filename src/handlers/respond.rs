@@ -8,7 +8,7 @@ use super::{ask, status};
 use crate::access::{self, Refusal, Who};
 use crate::chat::command::{self, Request};
 use crate::chat::front::{Front, FrontError, Incoming, Place, Posted, What};
-use crate::diagnosis::{Language, causes};
+use crate::diagnosis::{Catalogue, Language};
 use crate::gather::pasted;
 use crate::question::nearest;
 use crate::render::message::{Message, Reply};
@@ -99,20 +99,21 @@ impl<F: Front> Desk<F> {
         if let Err(refusal) = self.may_ask(request, incoming).await {
             return Said::Refused(guidance::refused(&refusal, language));
         }
+        let causes = self.settings.catalogue();
         let asker = name_asker.then_some(incoming.person.id.as_str());
         match request {
             Request::Help => Said::Quietly(guidance::help(language)),
             Request::Status => Said::Quietly(status::status(&self.clusters, language).await),
-            Request::Causes(None) => Said::Quietly(catalogue::list(language)),
-            Request::Causes(Some(id)) => match causes::by_id(id) {
+            Request::Causes(None) => Said::Quietly(catalogue::list(&causes, language)),
+            Request::Causes(Some(id)) => match causes.by_id(id) {
                 Some(cause) => Said::Quietly(catalogue::page(cause, language)),
-                None => Said::Openly(guidance::sorry(text, &no_cause(id, language), asker, language)),
+                None => Said::Openly(guidance::sorry(text, &no_cause(&causes, id, language), asker, language)),
             },
             Request::Sick => {
                 let all = Target { cluster: None, what: TargetWhat::Cluster };
-                Said::Openly(ask::ask(&self.clusters, &all, now, asker, language).await)
+                Said::Openly(ask::ask(&self.clusters, &all, now, asker, language, &causes).await)
             }
-            Request::Diagnose(target) => Said::Openly(ask::ask(&self.clusters, target, now, asker, language).await),
+            Request::Diagnose(target) => Said::Openly(ask::ask(&self.clusters, target, now, asker, language, &causes).await),
             Request::Unclear(unclear) => {
                 Said::Openly(guidance::sorry(text, &guidance::unclear(unclear, language), asker, language))
             }
@@ -201,8 +202,8 @@ fn whole(reply: &Reply, language: Language) -> Message {
     message.with(guidance::invite(language))
 }
 
-fn no_cause(id: &str, language: Language) -> String {
-    let near = nearest(id, causes::all().map(|cause| cause.id)).join(", ");
+fn no_cause(causes: &Catalogue, id: &str, language: Language) -> String {
+    let near = nearest(id, causes.all().map(|cause| cause.id)).join(", ");
     match (language, near.is_empty()) {
         (Language::English, true) => format!("There is no cause `{id}`; /podoctor causes lists them."),
         (Language::English, false) => format!("There is no cause `{id}`; nearest: {near}."),

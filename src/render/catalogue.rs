@@ -3,8 +3,7 @@
 use super::markdown;
 use super::message::{Message, Part, Span};
 use super::phrase::pick;
-use crate::diagnosis::causes;
-use crate::diagnosis::{Cause, Language, Phase};
+use crate::diagnosis::{Catalogue, Cause, Language, Phase};
 
 /// Returns the page of one cause.
 pub fn page(cause: &Cause, language: Language) -> Message {
@@ -30,10 +29,10 @@ pub fn page(cause: &Cause, language: Language) -> Message {
 }
 
 /// Returns the list of all causes, by phase.
-pub fn list(language: Language) -> Message {
+pub fn list(catalogue: &Catalogue, language: Language) -> Message {
     let mut parts = Vec::new();
     let mut phase: Option<Phase> = None;
-    for cause in by_phase() {
+    for cause in by_phase(catalogue) {
         let first = cause.phases.first().copied();
         if first != phase {
             phase = first;
@@ -50,7 +49,7 @@ pub fn list(language: Language) -> Message {
     Message { parts, actions: vec![] }
 }
 
-/// Returns the whole catalogue as a Markdown page: which causes cover which section of the guide, then every cause.
+/// Returns podoctor's own catalogue as a Markdown page: which causes cover which section of the guide, then every cause.
 pub fn book(language: Language) -> String {
     let mut out = String::from(pick(
         language,
@@ -60,7 +59,7 @@ pub fn book(language: Language) -> String {
          ## 按排错指南的章节\n\n| 章节 | 原因 |\n| --- | --- |\n",
     ));
     let mut sections: std::collections::BTreeMap<&str, Vec<&str>> = std::collections::BTreeMap::new();
-    for cause in by_phase() {
+    for cause in by_phase(&Catalogue::default()) {
         for section in cause.guide {
             sections.entry(section).or_default().push(cause.id);
         }
@@ -70,7 +69,7 @@ pub fn book(language: Language) -> String {
         out.push_str(&format!("| {section} | {} |\n", links.join(", ")));
     }
     let mut phase = None;
-    for cause in by_phase() {
+    for cause in by_phase(&Catalogue::default()) {
         let first = cause.phases.first().copied();
         if first != phase {
             phase = first;
@@ -95,8 +94,8 @@ pub fn book(language: Language) -> String {
 }
 
 /// Returns every cause in the order of a pod's life.
-pub fn by_phase() -> Vec<&'static Cause> {
-    let mut all: Vec<_> = causes::all().collect();
+pub fn by_phase(catalogue: &Catalogue) -> Vec<&'static Cause> {
+    let mut all: Vec<_> = catalogue.all().collect();
     all.sort_by_key(|cause| cause.phases.first().copied());
     all
 }

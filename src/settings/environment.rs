@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 type ReadFile = dyn Fn(&Path) -> io::Result<String> + Send + Sync;
+type ListFolder = dyn Fn(&Path) -> Option<Vec<PathBuf>> + Send + Sync;
 
 /// The variables of the environment that concern podoctor, and a way to read files.
 pub struct Environment {
     variables: BTreeMap<String, String>,
     read: Box<ReadFile>,
+    list: Box<ListFolder>,
 }
 
 impl Environment {
@@ -23,26 +25,37 @@ impl Environment {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
             .filter(|(name, _)| name.starts_with("PODOCTOR_") || name.starts_with("SLACK_"))
             .collect();
-        Self { variables, read: Box::new(|path| std::fs::read_to_string(path)) }
+        let list = |path: &Path| {
+            let mut files: Vec<_> = std::fs::read_dir(path).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+            files.sort();
+            Some(files)
+        };
+        Self { variables, read: Box::new(|path| std::fs::read_to_string(path)), list: Box::new(list) }
     }
 
-    /// Returns an environment of these variables, whose files `read` reads.
+    /// Returns an environment of these variables, without folders, whose files `read` reads.
     pub fn new(
         variables: BTreeMap<String, String>,
         read: impl Fn(&Path) -> io::Result<String> + Send + Sync + 'static,
     ) -> Self {
-        Self { variables, read: Box::new(read) }
+        Self { variables, read: Box::new(read), list: Box::new(|_| None) }
     }
 
     /// Returns an environment of these variables and files, and nothing else.
     pub fn of<const V: usize, const F: usize>(variables: [(&str, &str); V], files: [(&str, &str); F]) -> Self {
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let files: BTreeMap<_, _> = files.into_iter().map(own).collect();
-        Self::new(variables.into_iter().map(own).collect(), move |path| {
+        let in_folder = |folder: &Path, files: &BTreeMap<String, String>| {
+            let found: Vec<_> = files.keys().map(PathBuf::from).filter(|file| file.parent() == Some(folder)).collect();
+            (!found.is_empty()).then_some(found)
+        };
+        let there = files.clone();
+        let environment = Self::new(variables.into_iter().map(own).collect(), move |path| {
             path.to_str()
                 .and_then(|path| files.get(path).cloned())
                 .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such file"))
-        })
+        });
+        Self { list: Box::new(move |folder| in_folder(folder, &there)), ..environment }
     }
 
     /// Returns a variable's value; an empty one counts as not set.
@@ -61,5 +74,10 @@ impl Environment {
     /// What the file system says.
     pub fn read(&self, path: &Path) -> io::Result<String> {
         (self.read)(path)
+    }
+
+    /// Returns the files of a folder, in order; `None` where it is none.
+    pub fn list(&self, path: &Path) -> Option<Vec<PathBuf>> {
+        (self.list)(path)
     }
 }

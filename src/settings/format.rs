@@ -8,6 +8,7 @@ pub fn expected(format: &str) -> &'static str {
     match format {
         "podoctor-duration" => "a duration such as 90s, 5m, 2h or 1h30m",
         "podoctor-url" => "an address such as https://slack.com/api, without user, query or fragment",
+        "runbook-address" => "an address such as https://wiki.example.com/runbooks/vault",
         "podoctor-socket-address" => "an address and a port such as 0.0.0.0:8080",
         "podoctor-cluster" => "a short name of letters, digits, `-`, `_` and `.`, such as prod",
         "slack-channel" => "a channel's id such as C0123456789 (in Slack, at the bottom of the channel's details)",
@@ -24,6 +25,10 @@ pub fn fits(format: &str, text: &str) -> bool {
         "podoctor-url" => url::Url::parse(text).is_ok_and(|url| {
             let plain = url.username().is_empty() && url.password().is_none();
             matches!(url.scheme(), "http" | "https") && plain && url.query().is_none() && url.fragment().is_none()
+        }),
+        "runbook-address" => url::Url::parse(text).is_ok_and(|url| {
+            let plain = url.username().is_empty() && url.password().is_none();
+            url.scheme() == "https" && plain && !text.contains(char::is_whitespace)
         }),
         "podoctor-socket-address" => text.parse::<SocketAddr>().is_ok(),
         "podoctor-cluster" => {

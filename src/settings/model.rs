@@ -21,6 +21,9 @@ pub struct Settings {
     pub clusters: Vec<Cluster>,
     /// When a pod counts as stuck.
     pub watch: Watch,
+    /// Your own causes: files, or folders whose `.yaml` files are taken. A relative path starts at the folder of the
+    /// settings file. None = podoctor's own causes alone.
+    pub causes: Vec<PathBuf>,
     /// What podoctor may change, the first entry that fits counts. None = it only reads.
     pub remedies: Vec<RemedyRule>,
     /// Who may ask, act and approve.
@@ -282,6 +285,7 @@ impl Default for Settings {
             store: Store::default(),
             clusters: Vec::new(),
             watch: Watch::default(),
+            causes: Vec::new(),
             remedies: Vec::new(),
             access: Access::default(),
             routes: Vec::new(),

@@ -1,6 +1,8 @@
 //! Settings that may change while podoctor runs. A bad new file is refused, and the old settings stay.
 
-use super::{Environment, Loaded, Settings, SettingsError, Slack, load};
+use super::causes::Compiled;
+use super::{Environment, Loaded, Settings, SettingsError, Slack, load_with};
+use crate::diagnosis::Catalogue;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,22 +10,27 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// The settings in force, shared by all that go by them. Whoever handles something takes them once, so that they do not
 /// change under its hands.
 #[derive(Debug, Clone)]
-pub struct InForce(Arc<RwLock<Arc<Settings>>>);
+pub struct InForce(Arc<RwLock<(Arc<Settings>, Catalogue)>>);
 
 impl InForce {
-    /// Puts the first settings in force.
+    /// Puts the first settings in force, with podoctor's own causes alone.
     pub fn new(settings: Settings) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(settings))))
+        Self(Arc::new(RwLock::new((Arc::new(settings), Catalogue::default()))))
     }
 
     /// Returns the settings in force at this moment.
     pub fn get(&self) -> Arc<Settings> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
-    /// Puts other settings in force, for everything that begins from now on.
-    pub fn set(&self, settings: Settings) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    /// Returns the causes in force at this moment.
+    pub fn catalogue(&self) -> Catalogue {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    /// Puts other settings and causes in force, for everything that begins from now on.
+    pub fn set(&self, settings: Settings, catalogue: Catalogue) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = (Arc::new(settings), catalogue);
     }
 }
 
@@ -48,6 +55,8 @@ pub struct Reloader {
     path: Option<PathBuf>,
     environment: Environment,
     current: Settings,
+    catalogue: Catalogue,
+    causes: Compiled,
     /// What was read last; differs from `current` in what waits for a restart.
     seen: Settings,
     /// What was refused last, so that it is told once and not at every look.
@@ -63,14 +72,21 @@ impl Reloader {
     /// # Errors
     /// As [`load`].
     pub fn start(path: Option<PathBuf>, environment: Environment) -> Result<Self, SettingsError> {
-        let Loaded { settings, file } = load(path.as_deref(), &environment)?;
+        let mut causes = Compiled::default();
+        let Loaded { settings, catalogue, file } = load_with(path.as_deref(), &environment, &mut causes)?;
         // From here on it is the same file; a better place that fills later is for the next start.
-        Ok(Self { path: file.or(path), environment, seen: settings.clone(), current: settings, refused: None })
+        let path = file.or(path);
+        Ok(Self { path, environment, seen: settings.clone(), current: settings, catalogue, causes, refused: None })
     }
 
     /// Returns the settings in force.
     pub fn current(&self) -> &Settings {
         &self.current
+    }
+
+    /// Returns the causes in force.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
     }
 
     /// Returns the file in use, if there is one.
@@ -81,8 +97,9 @@ impl Reloader {
     /// Reads the settings again and puts in force what can be. Cheap enough for a look every few seconds, which, unlike
     /// watching the file, also sees how Kubernetes swaps a mounted ConfigMap.
     pub fn look(&mut self) -> Reload {
-        let settings = match load(self.path.as_deref(), &self.environment) {
-            Ok(loaded) => loaded.settings,
+        let loaded = load_with(self.path.as_deref(), &self.environment, &mut self.causes);
+        let (settings, catalogue) = match loaded {
+            Ok(loaded) => (loaded.settings, loaded.catalogue),
             Err(error) if self.refused.as_ref() == Some(&error) => return Reload::Unchanged,
             Err(error) => {
                 self.refused = Some(error.clone());
@@ -90,11 +107,16 @@ impl Reloader {
             }
         };
         self.refused = None;
-        if settings == self.seen {
+        let other_causes = !catalogue.is(&self.catalogue);
+        if settings == self.seen && !other_causes {
             return Reload::Unchanged;
         }
         self.seen = settings.clone();
-        let changed = changes(&self.current, &settings);
+        let mut changed = changes(&self.current, &settings);
+        if other_causes && !changed.iter().any(|key| key == "causes") {
+            changed.push("causes".to_owned());
+        }
+        self.catalogue = catalogue;
         let (restart, applied): (Vec<_>, Vec<_>) =
             changed.into_iter().partition(|key| FIXED.iter().any(|fixed| key.starts_with(fixed)));
         if applied.is_empty() && restart.is_empty() {

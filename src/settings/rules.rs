@@ -3,7 +3,7 @@
 use super::HumanDuration;
 use super::error::{Problem, nearest};
 use super::model::{Ask, Grant, Settings};
-use super::tree::{Step, Tree};
+use super::tree::{self, Step, Tree};
 use std::collections::BTreeSet;
 
 /// Adds to `problems` what in `settings` contradicts itself; `tree` tells where each key stands.
@@ -95,14 +95,6 @@ impl Rules<'_> {
     }
 
     fn say(&mut self, path: &[Step<'_>], what: String) {
-        let mut key = String::new();
-        for step in path {
-            match step {
-                Step::Key(name) if key.is_empty() => key.push_str(name),
-                Step::Key(name) => key.push_str(&format!(".{name}")),
-                Step::Item(index) => key.push_str(&format!("[{index}]")),
-            }
-        }
-        self.problems.push(Problem::new(self.tree.place_of(path), key, what));
+        self.problems.push(Problem::new(self.tree.place_of(path), tree::key(path), what));
     }
 }

@@ -16,7 +16,12 @@ pub struct View<'a> {
 impl Schema {
     /// Returns the schema of the whole settings file.
     pub fn of_settings() -> Self {
-        Self(schemars::schema_for!(Settings).to_value())
+        Self::of::<Settings>()
+    }
+
+    /// Returns the schema of a type.
+    pub fn of<T: schemars::JsonSchema>() -> Self {
+        Self(schemars::schema_for!(T).to_value())
     }
 
     /// Returns the place at the top.

@@ -81,8 +81,13 @@ impl Tree {
         }
     }
 
-    /// Returns where the value at `path` was set, or the nearest thing above it that was.
+    /// Returns where the value at `path` was set, or the nearest thing above it that was, in words.
     pub fn place_of(&self, path: &[Step<'_>]) -> String {
+        self.place(self.origin_of(path))
+    }
+
+    /// Returns where the value at `path` was set, or the nearest thing above it that was.
+    pub fn origin_of(&self, path: &[Step<'_>]) -> &Origin {
         let mut node = &self.root;
         for step in path {
             let next = match (step, &node.value) {
@@ -95,7 +100,7 @@ impl Tree {
                 None => break,
             }
         }
-        self.place(&node.origin)
+        &node.origin
     }
 
     /// Returns the tree as JSON. A key without a value is left out, so that its default holds.
@@ -112,6 +117,19 @@ impl Tree {
 pub enum Step<'a> {
     Key(&'a str),
     Item(usize),
+}
+
+/// Returns a path as a key: `access.act[0].users`.
+pub fn key(path: &[Step<'_>]) -> String {
+    let mut key = String::new();
+    for step in path {
+        match step {
+            Step::Key(name) if key.is_empty() => key.push_str(name),
+            Step::Key(name) => key.push_str(&format!(".{name}")),
+            Step::Item(index) => key.push_str(&format!("[{index}]")),
+        }
+    }
+    key
 }
 
 impl Node {

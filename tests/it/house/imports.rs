@@ -16,8 +16,9 @@ const MAP: [(&str, &[&str]); 12] = [
     ("render", &["facts", "diagnosis", "target", "question", "access", "chat::command"]),
     ("chat", &["render", "redact", "target", "settings::Secret", "settings::Credentials"]),
     ("cluster", &["facts"]),
-    ("gather", &["cluster", "facts", "redact", "target", "question"]),
-    ("settings", &[]),
+    ("gather", &["cluster", "facts", "redact", "target", "question", "diagnosis::Catalogue"]),
+    // A team's own causes are checked with the settings that name them.
+    ("settings", &["diagnosis"]),
     ("playground", &[]),
 ];
 
