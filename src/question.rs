@@ -47,12 +47,7 @@ pub enum Unanswered {
 ///
 /// # Errors
 /// Says in words why nothing could be picked.
-pub fn answer(
-    world: &World,
-    now: Timestamp,
-    target: &Target,
-    catalogue: &Catalogue,
-) -> Result<Answer, Unanswered> {
+pub fn answer(world: &World, now: Timestamp, target: &Target, catalogue: &Catalogue) -> Result<Answer, Unanswered> {
     match &target.what {
         What::Cluster => Ok(Answer::Many(survey(world, now, None, catalogue))),
         What::Namespace(namespace) => {

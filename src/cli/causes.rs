@@ -64,8 +64,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             catalogue::page(cause, language)
         }
         None if args.output == Output::Json => {
-            let all: Vec<_> =
-                catalogue::by_phase(&causes).into_iter().map(|cause| as_json(cause, language)).collect();
+            let all: Vec<_> = catalogue::by_phase(&causes).into_iter().map(|cause| as_json(cause, language)).collect();
             print(&format!("{:#}\n", serde_json::Value::Array(all)));
             return Ok(ExitCode::SUCCESS);
         }

@@ -120,8 +120,7 @@ struct Reading {
 
 impl Reading {
     fn id(&mut self, id: &str) {
-        let word =
-            |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        let word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
         if id.len() > 60 || !id.split('-').all(word) {
             let what = format!("expected an id in kebab-case such as acme-vault-sealed, found `{id}`");
             self.say(&[At::Key("id")], 1, what);

@@ -113,7 +113,9 @@ impl<F: Front> Desk<F> {
                 let all = Target { cluster: None, what: TargetWhat::Cluster };
                 Said::Openly(ask::ask(&self.clusters, &all, now, asker, language, &causes).await)
             }
-            Request::Diagnose(target) => Said::Openly(ask::ask(&self.clusters, target, now, asker, language, &causes).await),
+            Request::Diagnose(target) => {
+                Said::Openly(ask::ask(&self.clusters, target, now, asker, language, &causes).await)
+            }
             Request::Unclear(unclear) => {
                 Said::Openly(guidance::sorry(text, &guidance::unclear(unclear, language), asker, language))
             }

@@ -41,10 +41,7 @@ pub fn trial(
         parts.push(Part::Heading(vec![plain(pick(language, "It says", "它会说"))]));
         parts.push(Part::Lines(vec![vec![plain(format!("{certainty}{}", finding.summary.of(language)))]]));
         for evidence in &finding.evidence {
-            parts.push(Part::Quote {
-                origin: vec![Span::Code(evidence.source.clone())],
-                text: evidence.quote.clone(),
-            });
+            parts.push(Part::Quote { origin: vec![Span::Code(evidence.source.clone())], text: evidence.quote.clone() });
         }
         for fix in &finding.fixes {
             let text = format!("→ {} ({})", fix.text.of(language), phrase::risk(fix.risk, language));
@@ -68,12 +65,8 @@ fn outcome(outcome: &Outcome, language: Language) -> Line {
         Outcome::HoldsNot => ("✘", pick(language, "`when` is false", "`when` 不成立").to_owned()),
         Outcome::NotAsked => (
             "✘",
-            pick(
-                language,
-                "not asked: the pod is in none of its `phases`",
-                "不询问：该 Pod 不处于它的任何 `phases`",
-            )
-            .to_owned(),
+            pick(language, "not asked: the pod is in none of its `phases`", "不询问：该 Pod 不处于它的任何 `phases`")
+                .to_owned(),
         ),
         Outcome::Nothing(trouble @ Trouble::NotThere(_)) => (
             "✘",

@@ -71,11 +71,7 @@ impl Compiled {
 ///
 /// # Errors
 /// As [`Compiled::read`].
-pub fn load(
-    paths: &[PathBuf],
-    settings: Option<&Path>,
-    environment: &Environment,
-) -> Result<Catalogue, SettingsError> {
+pub fn load(paths: &[PathBuf], settings: Option<&Path>, environment: &Environment) -> Result<Catalogue, SettingsError> {
     Compiled::default().read(paths, settings, environment)
 }
 
@@ -111,7 +107,8 @@ fn compile(texts: &BTreeMap<PathBuf, String>) -> Result<Catalogue, SettingsError
             let known: Vec<&str> = known.all().map(|cause| cause.id).chain(ids.iter().copied()).collect();
             if !known.contains(explained) {
                 let path = [Step::Key("explains"), Step::Item(entry)];
-                let near = nearest(explained, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                let near =
+                    nearest(explained, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                 let what = format!("there is no cause `{explained}`{near}");
                 problems.push(Problem::new(tree.place_of(&path), tree::key(&path), what));
             }

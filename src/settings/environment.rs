@@ -26,7 +26,8 @@ impl Environment {
             .filter(|(name, _)| name.starts_with("PODOCTOR_") || name.starts_with("SLACK_"))
             .collect();
         let list = |path: &Path| {
-            let mut files: Vec<_> = std::fs::read_dir(path).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+            let mut files: Vec<_> =
+                std::fs::read_dir(path).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
             files.sort();
             Some(files)
         };

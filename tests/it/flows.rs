@@ -10,6 +10,7 @@ mod data;
 mod delivery;
 mod http;
 mod mistakes;
+mod own_causes;
 mod proxy;
 mod reloading;
 mod rights;

@@ -4,6 +4,7 @@
 
 mod cases;
 mod corpora;
+mod custom_causes;
 mod flows;
 mod house;
 mod install;

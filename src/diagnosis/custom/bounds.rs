@@ -174,7 +174,11 @@ fn function(node: &IdedExpr, call: &CallExpr, place: Place<'_>, found: &mut Foun
     }
     let is_operator = name.starts_with(['_', '@', '!', '-']);
     if !is_operator && !FUNCTIONS.contains(&name.as_str()) {
-        return refuse(unknown("function", &name, FUNCTIONS.into_iter().chain(["exists", "all", "filter", "map", "has"])));
+        return refuse(unknown(
+            "function",
+            &name,
+            FUNCTIONS.into_iter().chain(["exists", "all", "filter", "map", "has"]),
+        ));
     }
     if name == "matches" {
         match call.args.last() {
@@ -278,11 +282,7 @@ pub(super) fn walk(node: &IdedExpr, visit: &mut dyn FnMut(&IdedExpr, &BTreeSet<S
     walk_within(node, &BTreeSet::new(), visit);
 }
 
-fn walk_within(
-    node: &IdedExpr,
-    bound: &BTreeSet<String>,
-    visit: &mut dyn FnMut(&IdedExpr, &BTreeSet<String>) -> bool,
-) {
+fn walk_within(node: &IdedExpr, bound: &BTreeSet<String>, visit: &mut dyn FnMut(&IdedExpr, &BTreeSet<String>) -> bool) {
     if !visit(node, bound) {
         return;
     }

@@ -13,6 +13,10 @@ use std::sync::{Arc, LazyLock};
 /// CEL's own functions, and nothing of its extensions.
 pub(super) static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
 
+/// What the parser may use of the stack. It takes up to 70 KB a level without optimization, and a worker thread has 2 MiB
+/// in all; the test of deep expressions stays below half of this.
+const PARSER_STACK: usize = 32 << 20;
+
 /// The longest expression, in bytes.
 pub const LONGEST: usize = 2_000;
 
@@ -58,7 +62,7 @@ impl Expression {
             return Err(at_start(format!("is {} bytes long; at most {LONGEST} are allowed", text.len())));
         }
         bounds::brackets(text).map_err(at_start)?;
-        let program = ENVIRONMENT.compile(text).map_err(|errors| first(&errors))?;
+        let program = parse(text)?;
         let source = program.source_info();
         let mut tree = program.expression().clone();
         let found = bounds::check(&tree).map_err(|refused| placed(text, source, refused.id, refused.what))?;
@@ -110,6 +114,16 @@ impl Read {
     pub fn value(&self, scope: &Scope<'_>) -> Result<serde_json::Value, Trouble> {
         scope.evaluate(&self.tree)
     }
+}
+
+/// Parses in a thread of its own, where a deep expression finds room and a fault of the parser does no harm.
+fn parse(text: &str) -> Result<cel::Program, Wrong> {
+    let broken = || Wrong { line: 1, column: 1, what: "cannot be parsed".to_owned() };
+    std::thread::scope(|scope| {
+        let parser = std::thread::Builder::new().name("cel-parser".to_owned()).stack_size(PARSER_STACK);
+        let parsing = parser.spawn_scoped(scope, || ENVIRONMENT.compile(text).map_err(|errors| first(&errors)));
+        parsing.map_err(|_| broken())?.join().map_err(|_| broken())?
+    })
 }
 
 fn first(errors: &cel::ParseErrors) -> Wrong {

@@ -35,16 +35,25 @@ pub const SEEN: &[Seen] = &[
         name: "events",
         what: "the newest 64 events about the pod (or the workload), the oldest first, each with `type`, `reason`, `message`, `count`, `firstTimestamp`, `lastTimestamp`, `reportingComponent`, `container`",
     },
-    Seen { name: "node", what: "the Node that the pod is bound to; null where it is bound to none, or to one that is gone" },
+    Seen {
+        name: "node",
+        what: "the Node that the pod is bound to; null where it is bound to none, or to one that is gone",
+    },
     Seen { name: "nodeEvents", what: "the newest 64 events about that node, as `events`" },
     Seen {
         name: "owner",
         what: "the object that controls the pod (ReplicaSet, StatefulSet, DaemonSet, Job …), or the workload that was asked about; null where there is none",
     },
-    Seen { name: "workload", what: "what a person would restart: `workload.kind`, `workload.namespace`, `workload.name`" },
+    Seen {
+        name: "workload",
+        what: "what a person would restart: `workload.kind`, `workload.namespace`, `workload.name`",
+    },
     Seen { name: "claims", what: "the PersistentVolumeClaims of the pod's volumes, as far as they exist" },
     Seen { name: "namespaceObject", what: "the Namespace" },
-    Seen { name: "symptom", what: "what `kubectl get pods` shows: `Pending`, `CrashLoopBackOff`, `Terminating`, `NotReady` …" },
+    Seen {
+        name: "symptom",
+        what: "what `kubectl get pods` shows: `Pending`, `CrashLoopBackOff`, `Terminating`, `NotReady` …",
+    },
     Seen { name: "cluster", what: "the cluster's name; empty where it has none" },
 ];
 

@@ -71,7 +71,9 @@ impl<'f, 'w> Sight<'f, 'w> {
         }
         match trouble {
             None => Ok(None),
-            Some(trouble) => Err(Unread { what: format!("custom cause {}", custom.cause.id), why: trouble.to_string() }),
+            Some(trouble) => {
+                Err(Unread { what: format!("custom cause {}", custom.cause.id), why: trouble.to_string() })
+            }
         }
     }
 

@@ -91,9 +91,7 @@ pub(super) fn plain(value: &Value) -> Option<String> {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         Value::Bool(value) => value.to_string(),
-        Value::Array(items) if !items.is_empty() => {
-            items.iter().map(plain).collect::<Option<Vec<_>>>()?.join(", ")
-        }
+        Value::Array(items) if !items.is_empty() => items.iter().map(plain).collect::<Option<Vec<_>>>()?.join(", "),
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };
     let line = text.split(|c: char| c.is_control()).collect::<Vec<_>>().join(" ");

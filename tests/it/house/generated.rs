@@ -67,3 +67,41 @@ fn the_catalogue_pages_are_fresh() {
         assert_generated(path, &podoctor::render::catalogue::book(language));
     }
 }
+
+#[test]
+fn the_page_about_custom_causes_is_fresh() {
+    const PAGE: &str = "docs/custom-causes.md";
+    let mut keys = String::from("| key | what it is |\n| --- | --- |\n");
+    let schema = schemars::schema_for!(podoctor::diagnosis::custom::Definition).to_value();
+    let required = schema["required"].as_array().expect("some keys are required");
+    // In the order in which a file is written.
+    let order =
+        ["id", "phases", "when", "certainty", "summary", "evidence", "fixes", "runbook", "explains", "title", "what"];
+    let properties = schema["properties"].as_object().expect("keys");
+    let rest = properties.keys().map(String::as_str).filter(|key| !order.contains(key));
+    for key in order.into_iter().chain(rest) {
+        let words = properties[key]["description"].as_str().expect("a key says what it is").replace('\n', " ");
+        let must = if required.iter().any(|required| required == key) { " (required)" } else { "" };
+        writeln!(keys, "| `{key}`{must} | {words} |").expect("text can be written");
+    }
+    let steps = &schema["$defs"]["FixDefinition"]["properties"];
+    for (key, step) in steps.as_object().expect("keys of a step") {
+        let words = step["description"].as_str().expect("a key says what it is").replace('\n', " ");
+        writeln!(keys, "| `fixes[].{key}` | {words} |").expect("text can be written");
+    }
+    let phases: Vec<&str> =
+        schema["$defs"]["PhaseName"]["enum"].as_array().expect("words").iter().filter_map(|w| w.as_str()).collect();
+    writeln!(keys, "\nPhases: `{}`.", phases.join("`, `")).expect("text can be written");
+    let mut variables = String::from("| variable | what it is |\n| --- | --- |\n");
+    for seen in podoctor::diagnosis::custom::sees::SEEN {
+        writeln!(variables, "| `{}` | {} |", seen.name, seen.what).expect("text can be written");
+    }
+    let mut page = super::source::text(PAGE);
+    for (name, table) in [("keys", keys), ("variables", variables)] {
+        let start = format!("<!-- made from the code: {name} -->\n");
+        let (before, rest) = page.split_once(&start).expect("the page has its marks");
+        let (_, after) = rest.split_once("<!-- end -->").expect("the page has its marks");
+        page = format!("{before}{start}{table}<!-- end -->{after}");
+    }
+    assert_generated(PAGE, &page);
+}
