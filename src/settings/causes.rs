@@ -152,7 +152,7 @@ fn problem(tree: &Tree, text: &str, mistake: Mistake) -> Problem {
             let further = if header.ends_with('|') { mistake.line } else { 0 };
             tree.place(&Origin::Line(line + further))
         }
-        variable => tree.place(variable),
+        origin @ Origin::Variable(_) => tree.place(origin),
     };
     Problem::new(place, tree::key(&path), mistake.what)
 }

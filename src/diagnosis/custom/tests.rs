@@ -225,6 +225,7 @@ fn what_could_run_long_or_grow_is_refused() {
 
 /// The most that can be seen: long events, and two loops over them with everything that costs.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is tested")]
 fn the_worst_expression_ends_soon() {
     let mut yaml = POD.to_owned();
     for i in 0..100 {

@@ -96,7 +96,7 @@ fn the_page_about_custom_causes_is_fresh() {
     for seen in podoctor::diagnosis::custom::sees::SEEN {
         writeln!(variables, "| `{}` | {} |", seen.name, seen.what).expect("text can be written");
     }
-    let mut page = super::source::text(PAGE);
+    let mut page = source::text(PAGE);
     for (name, table) in [("keys", keys), ("variables", variables)] {
         let start = format!("<!-- made from the code: {name} -->\n");
         let (before, rest) = page.split_once(&start).expect("the page has its marks");
