@@ -3,7 +3,7 @@
 //! The bytes are Kubernetes objects as JSON; a string `log` beside a list's `items` is the log of every container.
 
 use podoctor::chat::slack::draw;
-use podoctor::diagnosis::{Language, diagnose};
+use podoctor::diagnosis::{Catalogue, Language, diagnose};
 use podoctor::facts::intake::Met;
 use podoctor::facts::log::ContainerLog;
 use podoctor::facts::{Facts, PodView, Subject, World};
@@ -27,22 +27,23 @@ pub fn check(data: &[u8]) {
     world.sort_events();
     add_logs(&mut world, text);
     let now = newest.unwrap_or_default();
+    let causes = Catalogue::default();
     let mut namespaces: Vec<String> = Vec::new();
     for pod in world.pods.seen().map(PodView::new) {
-        let diagnosis = diagnose(&Facts { now, world: &world, subject: Subject::Pod(pod) });
+        let diagnosis = diagnose(&Facts { now, world: &world, subject: Subject::Pod(pod) }, &causes);
         serde_json::to_string(&Report::of(&diagnosis, Vec::new(), &redact)).expect("a report is JSON");
         say(&Answer::One { diagnosis: Box::new(diagnosis), among: 1 });
         namespaces.push(pod.namespace().to_owned());
         let workload = pod.workload();
-        diagnose(&Facts { now, world: &world, subject: Subject::Workload(workload.clone()) });
+        diagnose(&Facts { now, world: &world, subject: Subject::Workload(workload.clone()) }, &causes);
         if let Ok(target) = target::parse(&workload.reference()) {
-            let _ = question::answer(&world, now, &target).as_ref().map(say);
+            let _ = question::answer(&world, now, &target, &causes).as_ref().map(say);
         }
     }
-    say(&Answer::Many(question::survey(&world, now, None)));
+    say(&Answer::Many(question::survey(&world, now, None, &causes)));
     namespaces.dedup();
     for namespace in namespaces {
-        say(&Answer::Many(question::survey(&world, now, Some(&namespace))));
+        say(&Answer::Many(question::survey(&world, now, Some(&namespace), &causes)));
     }
 }
 

@@ -45,12 +45,12 @@ pub async fn ask(
 }
 
 /// Answers from what somebody pasted, as it was when they did; no cluster is asked.
-pub fn ask_paste(paste: &Paste, written: Timestamp, language: Language) -> Reply {
+pub fn ask_paste(paste: &Paste, written: Timestamp, language: Language, catalogue: &Catalogue) -> Reply {
     let Some(target) = &paste.target else {
         return guidance::sorry("kubectl", &guidance::no_subject(language), None, language);
     };
     let asked = target.to_string();
-    match question::answer(&paste.world, written, target) {
+    match question::answer(&paste.world, written, target, catalogue) {
         Ok(found) => {
             let mut reply = answer::reply(&found, &asked, None, language);
             reply.parent = reply.parent.with(guidance::from_text(language));

@@ -82,7 +82,7 @@ impl<F: Front> Desk<F> {
         };
         let request = paste.target.clone().map_or(Request::Sick, Request::Diagnose);
         match self.may_ask(&request, incoming).await {
-            Ok(()) => Said::Openly(ask::ask_paste(&paste, written, language)),
+            Ok(()) => Said::Openly(ask::ask_paste(&paste, written, language, &self.settings.catalogue())),
             Err(refusal) => Said::Refused(guidance::refused(&refusal, language)),
         }
     }

@@ -36,7 +36,7 @@ source: {{component: kubelet, host: {node}}}
 
 fn survey_of(pods: &[(&str, &str)]) -> Vec<Group> {
     let world = testing::world(&pods.iter().map(|(name, node)| stuck(name, node)).collect::<String>());
-    survey(&world, "2026-01-01T10:20:00Z".parse().expect("a time"), None)
+    survey(&world, "2026-01-01T10:20:00Z".parse().expect("a time"), None, &Catalogue::default())
 }
 
 #[test]

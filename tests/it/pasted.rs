@@ -1,6 +1,6 @@
 //! What people paste: the objects of `tests/cases` as kubectl prints them (`tests/pasted`) lead to the same causes.
 
-use podoctor::diagnosis::{Certainty, Verdict};
+use podoctor::diagnosis::{Catalogue, Certainty, Verdict};
 use podoctor::gather::files;
 use podoctor::question::{self, Answer};
 use podoctor::target;
@@ -32,7 +32,7 @@ fn said(case: &str, from: &Path) -> Result<(Verdict, Option<&'static str>, bool)
     let now = want["at"].as_str().expect("a time").parse().expect("RFC 3339");
     let target = target::parse(want["target"].as_str().expect("a target")).expect("a target that parses");
     let snapshot = files::read_at(&[from.to_owned()], Some(now));
-    match question::answer(&snapshot.world, now, &target) {
+    match question::answer(&snapshot.world, now, &target, &Catalogue::default()) {
         Ok(Answer::One { diagnosis, .. }) => {
             let answer = diagnosis.answer();
             let sure = answer.is_some_and(|finding| finding.certainty == Certainty::Confirmed);
@@ -124,7 +124,7 @@ proptest::proptest! {
             if let Some(paste) = podoctor::gather::pasted::read(text, now)
                 && let Some(target) = &paste.target
             {
-                let _ = question::answer(&paste.world, now, target);
+                let _ = question::answer(&paste.world, now, target, &Catalogue::default());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What is missing, odd or late may cost certainty, never truth: the cases again, with less and worse to go by.
 
-use podoctor::diagnosis::{Certainty, Diagnosis, Verdict};
+use podoctor::diagnosis::{Catalogue, Certainty, Diagnosis, Verdict};
 use podoctor::facts::World;
 use podoctor::facts::intake::{self, Met};
 use podoctor::gather::files;
@@ -71,7 +71,7 @@ impl Case {
         world.conclude(&met);
         world.sort_events();
         world.logs = files::read(&[self.folder.join("logs")]).world.logs;
-        match question::answer(&world, now, &self.target) {
+        match question::answer(&world, now, &self.target, &Catalogue::default()) {
             Ok(Answer::One { diagnosis, .. }) => Some(*diagnosis),
             Ok(Answer::Many(_)) => panic!("{}: the target names one thing", self.name),
             Err(_) => None,
@@ -288,7 +288,9 @@ fn several_failing_containers_are_each_told() {
     log.previous = Some("\u{fffd}\u{fffd} 锟斤拷 \u{0} lorem\n".repeat(60_000));
     let now = "2026-01-01T10:01:00Z".parse().expect("a time");
     let target = target::parse("n/p").expect("a target");
-    let Ok(Answer::One { diagnosis, .. }) = question::answer(&world, now, &target) else { panic!("no answer") };
+    let Ok(Answer::One { diagnosis, .. }) = question::answer(&world, now, &target, &Catalogue::default()) else {
+        panic!("no answer")
+    };
     let told: BTreeSet<_> =
         diagnosis.findings.iter().map(|finding| (finding.cause.id, finding.container.as_deref())).collect();
     assert!(told.contains(&("cgroup-oom", Some("a"))), "{told:?}");
