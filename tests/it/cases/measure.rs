@@ -1,6 +1,6 @@
 //! The cases of `tests/cases`, and how well the engine tells them, by phase. Shared by the tests and the bench.
 
-use podoctor::diagnosis::{Certainty, Diagnosis, Verdict, causes};
+use podoctor::diagnosis::{Catalogue, Certainty, Diagnosis, Verdict, causes};
 use podoctor::gather::files;
 use podoctor::question::{self, Answer};
 use podoctor::target;
@@ -78,7 +78,7 @@ impl Case {
         let now = self.want["at"].as_str().expect("a time").parse().expect("RFC 3339");
         let snapshot = files::read(std::slice::from_ref(&self.folder));
         let start = Instant::now();
-        let answer = question::answer(&snapshot.world, now, &target);
+        let answer = question::answer(&snapshot.world, now, &target, &Catalogue::default());
         let time = start.elapsed();
         let said = match &answer {
             Ok(Answer::One { diagnosis, .. }) => Ok(brief(diagnosis)),
