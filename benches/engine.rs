@@ -27,7 +27,7 @@ fn worlds() -> Vec<(World, Timestamp)> {
 }
 
 fn all_causes(criterion: &mut Criterion) {
-    let (worlds, catalogue) = (worlds(), Catalogue::default());
+    let (worlds, causes) = (worlds(), Catalogue::default());
     let pods = worlds.iter().map(|(world, _)| world.pods.seen().count()).sum::<usize>();
     assert!(pods > 0, "the cases hold pods");
     let mut group = criterion.benchmark_group("engine");
@@ -38,7 +38,7 @@ fn all_causes(criterion: &mut Criterion) {
             for (world, now) in &worlds {
                 for pod in world.pods.seen() {
                     let facts = Facts { now: *now, world, subject: Subject::Pod(PodView::new(pod)) };
-                    black_box(diagnose(black_box(&facts), &catalogue));
+                    black_box(diagnose(black_box(&facts), &causes));
                 }
             }
         });

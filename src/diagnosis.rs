@@ -111,6 +111,10 @@ pub fn diagnose(facts: &Facts<'_>, catalogue: &Catalogue) -> Diagnosis {
         Some(lead) if verdict == Verdict::Sick => story::tell(facts, lead, since),
         _ => Vec::new(),
     };
+    // The story may have found a way back: people are told of it, but a team's own cause is no ground for acting.
+    if let Some(lead) = findings.first_mut().filter(|lead| catalogue.is_custom(lead.cause.id)) {
+        lead.remedies.clear();
+    }
     let (checked, next) = match verdict {
         Verdict::Unknown => (unknown::checked(facts), unknown::next(facts)),
         _ => Default::default(),

@@ -26,23 +26,24 @@ pub fn check(data: &[u8]) {
     world.conclude(&met);
     world.sort_events();
     add_logs(&mut world, text);
-    let (now, catalogue) = (newest.unwrap_or_default(), Catalogue::default());
+    let now = newest.unwrap_or_default();
+    let causes = Catalogue::default();
     let mut namespaces: Vec<String> = Vec::new();
     for pod in world.pods.seen().map(PodView::new) {
-        let diagnosis = diagnose(&Facts { now, world: &world, subject: Subject::Pod(pod) }, &catalogue);
+        let diagnosis = diagnose(&Facts { now, world: &world, subject: Subject::Pod(pod) }, &causes);
         serde_json::to_string(&Report::of(&diagnosis, Vec::new(), &redact)).expect("a report is JSON");
         say(&Answer::One { diagnosis: Box::new(diagnosis), among: 1 });
         namespaces.push(pod.namespace().to_owned());
         let workload = pod.workload();
-        diagnose(&Facts { now, world: &world, subject: Subject::Workload(workload.clone()) }, &catalogue);
+        diagnose(&Facts { now, world: &world, subject: Subject::Workload(workload.clone()) }, &causes);
         if let Ok(target) = target::parse(&workload.reference()) {
-            let _ = question::answer(&world, now, &target, &catalogue).as_ref().map(say);
+            let _ = question::answer(&world, now, &target, &causes).as_ref().map(say);
         }
     }
-    say(&Answer::Many(question::survey(&world, now, None, &catalogue)));
+    say(&Answer::Many(question::survey(&world, now, None, &causes)));
     namespaces.dedup();
     for namespace in namespaces {
-        say(&Answer::Many(question::survey(&world, now, Some(&namespace), &catalogue)));
+        say(&Answer::Many(question::survey(&world, now, Some(&namespace), &causes)));
     }
 }
 

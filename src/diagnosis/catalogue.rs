@@ -35,6 +35,11 @@ impl Catalogue {
         &self.custom
     }
 
+    /// Returns whether a cause is one of the team's own.
+    pub fn is_custom(&self, id: &str) -> bool {
+        self.custom.iter().any(|custom| custom.cause.id == id)
+    }
+
     /// Returns every cause, the team's own first: among findings that are equally sure, the earlier leads.
     pub fn all(&self) -> impl Iterator<Item = &'static Cause> {
         self.custom.iter().map(|custom| custom.cause).chain(causes::all())
