@@ -160,6 +160,11 @@ pub mod testing {
 
     /// Diagnoses `namespace/pod` or `namespace/Kind/name` of a world at a moment (RFC 3339).
     pub fn diagnose_in(world: &World, target: &str, at: &str) -> Diagnosis {
+        diagnose_by(&Catalogue::default(), world, target, at)
+    }
+
+    /// Diagnoses as [`diagnose_in`], by the causes of a catalogue.
+    pub fn diagnose_by(catalogue: &Catalogue, world: &World, target: &str, at: &str) -> Diagnosis {
         let subject = match target.split('/').collect::<Vec<_>>()[..] {
             [namespace, name] => {
                 Subject::Pod(PodView::new(world.pods.get(namespace, name).present().expect("the pod is in the yaml")))
@@ -169,6 +174,6 @@ pub mod testing {
             }
             _ => panic!("target {target}"),
         };
-        diagnose(&Facts { now: at.parse().expect("a time"), world, subject }, &Catalogue::default())
+        diagnose(&Facts { now: at.parse().expect("a time"), world, subject }, catalogue)
     }
 }

@@ -10,8 +10,8 @@ mod engine;
 mod payload;
 #[path = "../../fuzz/targets/reading.rs"]
 mod reading;
-#[path = "../../fuzz/targets/target.rs"]
-mod target;
+#[path = "../../fuzz/targets/grammar.rs"]
+mod grammar;
 
 /// No input of a corpus takes longer, on the busiest machine.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -34,8 +34,8 @@ fn reading_replays() {
 }
 
 #[test]
-fn target_replays() {
-    replay("target", target::check);
+fn grammar_replays() {
+    replay("grammar", grammar::check);
 }
 
 fn replay(target: &str, check: fn(&[u8])) {

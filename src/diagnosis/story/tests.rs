@@ -1,6 +1,7 @@
 //! Stories of rollouts: told where times and differences say so, and only there.
 
-use crate::diagnosis::{Diagnosis, Remedy, testing};
+use crate::diagnosis::custom::{Custom, Definition};
+use crate::diagnosis::{Catalogue, Diagnosis, Remedy, testing};
 
 const NOW: &str = "2026-01-01T10:20:00Z";
 
@@ -26,6 +27,10 @@ status: {{replicas: 3, readyReplicas: {ready}}}
 
 /// A pod of the newest set that was killed for memory, not ready since `unready`.
 fn killed(former: &str, present: &str, made: &str, unready: &str) -> Diagnosis {
+    killed_by(&Catalogue::default(), former, present, made, unready)
+}
+
+fn killed_by(catalogue: &Catalogue, former: &str, present: &str, made: &str, unready: &str) -> Diagnosis {
     let pod = format!(
         "
 apiVersion: v1
@@ -53,7 +58,7 @@ status:
     );
     let old = set("old", 6, "2025-12-01T10:00:00Z", former, 3);
     let new = set("new", 7, made, present, 0);
-    testing::diagnose_pod(&format!("{pod}{old}{new}"), "shop/web-new-1", NOW)
+    testing::diagnose_by(catalogue, &testing::world(&format!("{pod}{old}{new}")), "shop/web-new-1", NOW)
 }
 
 const OLD: &str = "{name: app, image: 'shop/web:1.4', resources: {limits: {memory: 512Mi}}}";
@@ -77,6 +82,21 @@ fn a_finding_that_began_with_a_rollout_says_so() {
     assert!(finding.remedies.contains(&Remedy::UndoRollout));
     assert!(diagnosis.story[1].text.en.contains("0 of 3 pods ready; revision 6: 3 of 3"), "{:?}", diagnosis.story);
     assert!(!format!("{diagnosis:?}").contains("hunter2"), "a value of the environment is told");
+}
+
+#[test]
+fn a_teams_own_cause_tells_the_rollout_and_is_no_ground_for_acting() {
+    let own: Definition = serde_saphyr::from_str(
+        "{id: acme-small, phases: [crashing], certainty: confirmed, title: t, what: w, fix: f, summary: s, \
+         when: container.name == 'app', explains: [cgroup-oom]}",
+    )
+    .expect("a definition");
+    let catalogue = Catalogue::with(vec![Custom::of(&own).expect("a good cause")]);
+    let diagnosis = killed_by(&catalogue, OLD, NEW, "2026-01-01T10:00:00Z", "2026-01-01T10:02:00Z");
+    let finding = diagnosis.answer().expect("a finding");
+    assert_eq!(finding.cause.id, "acme-small");
+    assert!(finding.fixes.iter().any(|fix| fix.command == diagnosis.story[0].command), "people may undo it");
+    assert_eq!(finding.remedies, []);
 }
 
 #[test]

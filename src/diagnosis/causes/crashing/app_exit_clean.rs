@@ -44,11 +44,12 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         .filter(|death| death.container.role == Role::App && death.end.exit_code == 0 && is_restarted(death.container))
         .filter(|death| death.by_itself(facts.world))
         .find_map(|death| {
-            // Stopped by a probe whose event is gone, it would look the same.
-            let could_be_probe = [Kind::Liveness, Kind::Startup].into_iter().any(|k| probe_of(death.container, k).is_some())
+            // Stopped for a probe, or for a start hook that failed, it would look the same once the event is gone.
+            let could_be_killed = (has_start_hook(death.container)
+                || [Kind::Liveness, Kind::Startup].into_iter().any(|kind| probe_of(death.container, kind).is_some()))
                 && !events_cover(facts, death);
             let looping = death.container.is_crash_looping();
-            let certainty = match (could_be_probe, looping) {
+            let certainty = match (could_be_killed, looping) {
                 (false, true) => Certainty::Confirmed,
                 (false, false) => Certainty::Likely,
                 (true, _) => Certainty::Possible,
@@ -86,6 +87,10 @@ fn is_restarted(container: ContainerView<'_>) -> bool {
     container.spec.restart_policy.as_deref().unwrap_or(container.pod.restart_policy()) == "Always"
 }
 
+fn has_start_hook(container: ContainerView<'_>) -> bool {
+    container.spec.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.post_start.is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use crate::diagnosis::Certainty;
@@ -107,6 +112,15 @@ status:
         let diagnosis = diagnose_pod(&POD.replace("POLICY", "Always"), "shop/web-1", "2026-01-01T09:05:10Z");
         let answer = diagnosis.answer().unwrap();
         assert_eq!((answer.cause.id, answer.certainty), ("app-exit-clean", Certainty::Confirmed));
+    }
+
+    #[test]
+    fn where_a_start_hook_may_have_failed_it_is_only_possible() {
+        let hook = "command: [sh], lifecycle: {postStart: {exec: {command: [init]}}}";
+        let yaml = POD.replace("POLICY", "Always").replace("command: [sh]", hook);
+        let diagnosis = diagnose_pod(&yaml, "shop/web-1", "2026-01-01T09:05:10Z");
+        let found = diagnosis.findings.iter().find(|f| f.cause.id == "app-exit-clean").unwrap();
+        assert_eq!(found.certainty, Certainty::Possible);
     }
 
     #[test]

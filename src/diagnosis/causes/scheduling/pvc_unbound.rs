@@ -2,7 +2,7 @@
 
 use super::{Kind, picture};
 use crate::diagnosis::fit;
-use crate::diagnosis::{Cause, Finding, Fix, Page, Phase, Text, Words, kubectl};
+use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, Words, kubectl};
 use crate::facts::{Event, Evidence, Facts, Known, PodView, Stage};
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -62,6 +62,8 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     let Some((name, claim)) = unbound else {
         let names = fit::claims(pod).collect::<Vec<_>>().join(", ");
         let names = if names.is_empty() { "?".to_owned() } else { names };
+        // Schedulers have called bound claims unbound; without the claims nobody can tell.
+        finding.certainty = finding.certainty.max(Certainty::Likely);
         return describe(finding, pod, &names)
             .says(
                 format!("A volume claim of pod {} ({names}) is not bound.", pod.name()),
