@@ -1,6 +1,7 @@
 //! The engine alone: facts of every case in `tests/cases` in memory, diagnosed with all causes.
 //!
 //! `cargo bench --bench engine`. The budget is 50 µs a pod.
+#![expect(clippy::disallowed_methods, reason = "a bench reads its cases")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;

@@ -63,7 +63,9 @@ impl App {
             Some(store) => {
                 let (events, inbox) = watching::channel();
                 watch = Some(events.clone());
-                let resumed = Watching::resume(front.clone(), clusters.clone(), settings.clone(), store, events).await;
+                let resumed =
+                    Watching::resume(front.clone(), clusters.clone(), settings.clone(), store, events, Timestamp::now);
+                let resumed = resumed.await;
                 Some((resumed.context("what the store remembers cannot be read")?, inbox))
             }
         };

@@ -29,7 +29,7 @@ pub use duration::HumanDuration;
 pub use environment::Environment;
 pub use error::{Problem, SettingsError};
 pub use model::{Access, Ask, Cluster, Grant, Http, Language, Mode, Remedy, RemedyRule, Route, Settings, Slack, Store};
-pub use model::{Override, Storm, StoreKind, SubjectSource, Thresholds, Watch};
+pub use model::{Override, StoreKind, Storm, SubjectSource, Thresholds, Watch};
 pub use reload::{InForce, Reload, Reloader};
 pub use secret::Secret;
 pub use tokens::{Credentials, Tokens};

@@ -14,7 +14,11 @@ pub enum Request {
     /// The list of causes, or one of them.
     Causes(Option<String>),
     /// Nothing is to be told of a target for a while, and why.
-    Silence { target: Target, length: Duration, why: String },
+    Silence {
+        target: Target,
+        length: Duration,
+        why: String,
+    },
     Unsilence(Target),
     /// What is silenced now.
     Silences,
@@ -153,7 +157,14 @@ mod tests {
         let wanted = Request::Silence { target: web.clone(), length: Duration::from_secs(7_200), why };
         assert_eq!(parse("silence prod/web 2h known, fixed on Monday"), wanted);
         assert_eq!(parse_mention("silence prod/web 2h known, fixed on Monday"), wanted);
-        for text in ["silence prod/web", "silence prod/web soon", "silence prod/web 0h", "silence prod/web 31d", "silence prod/web h", "silence prod/web 2時"] {
+        for text in [
+            "silence prod/web",
+            "silence prod/web soon",
+            "silence prod/web 0h",
+            "silence prod/web 31d",
+            "silence prod/web h",
+            "silence prod/web 2時",
+        ] {
             assert_eq!(parse(text), Request::Unclear(Unclear::NoLength), "{text}");
         }
         assert_eq!(parse("unsilence prod/web"), Request::Unsilence(web.clone()));

@@ -76,6 +76,9 @@ impl Resource {
         Self::Queues,
     ];
 
+    /// What is watched for alerts; both are in the core group.
+    pub const WATCHED: &[Self] = &[Self::Pods, Self::Nodes];
+
     /// Returns API group, version, plural name and kind.
     pub fn parts(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {

@@ -121,20 +121,27 @@ where
     let paged = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
     // A server that cannot stream lists says so to the first request; from then on they come in pages.
     let first = Box::pin(watcher::watcher(api.clone(), streamed).default_backoff());
-    futures_util::stream::unfold((first as Events<As<K, T>>, Some((api, paged))), |(mut events, mut other)| async move {
-        let event = events.next().await?;
-        if event.as_ref().is_err_and(cannot_stream) && let Some((api, paged)) = other.take() {
-            events = Box::pin(watcher::watcher(api, paged).default_backoff());
-        }
-        Some((seen(event), (events, other)))
-    })
+    futures_util::stream::unfold(
+        (first as Events<As<K, T>>, Some((api, paged))),
+        |(mut events, mut other)| async move {
+            let event = events.next().await?;
+            if event.as_ref().is_err_and(cannot_stream)
+                && let Some((api, paged)) = other.take()
+            {
+                events = Box::pin(watcher::watcher(api, paged).default_backoff());
+            }
+            Some((seen(event), (events, other)))
+        },
+    )
 }
 
 type Events<K> = std::pin::Pin<Box<dyn Stream<Item = watcher::Result<Event<K>>> + Send>>;
 
 fn cannot_stream(error: &Error) -> bool {
     let status = match error {
-        Error::WatchStartFailed(kube::Error::Api(status)) | Error::InitialListFailed(kube::Error::Api(status)) => status,
+        Error::WatchStartFailed(kube::Error::Api(status)) | Error::InitialListFailed(kube::Error::Api(status)) => {
+            status
+        }
         Error::WatchError(status) => status,
         _ => return false,
     };

@@ -60,12 +60,9 @@ pub async fn answer(
         }
         Request::Unsilence(target) => {
             let (cluster, target) = (cluster(target)?, plain_target(target));
-            let ended = heard(
-                watch,
-                |done| Ask::Unsilence { cluster: cluster.clone(), target: target.clone(), done },
-                nobody,
-            )
-            .await?;
+            let ended =
+                heard(watch, |done| Ask::Unsilence { cluster: cluster.clone(), target: target.clone(), done }, nobody)
+                    .await?;
             Ok(Message::text([match (language, ended) {
                 (Language::English, 0) => format!("There is no silence for {target}; /podoctor silences lists them."),
                 (Language::Chinese, 0) => format!("{target} 没有静默；/podoctor silences 列出全部。"),

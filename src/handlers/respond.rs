@@ -16,8 +16,8 @@ use crate::render::message::{Message, Reply};
 use crate::render::{alert, catalogue, guidance};
 use crate::settings::{self, InForce, Settings};
 use crate::target::{Target, What as TargetWhat};
-use jiff::Timestamp;
 use crate::watch::incident::Address;
+use jiff::Timestamp;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 

@@ -94,6 +94,8 @@ pub struct Watching<F, S> {
     slots: Arc<Semaphore>,
     tasks: JoinSet<()>,
     events: mpsc::Sender<Event>,
+    /// What the time is: the loop is woken by it.
+    clock: fn() -> Timestamp,
     /// Since when something is waiting to be told.
     unplaced: Option<Timestamp>,
     /// Clusters whose list is not worked off yet: what is sick there was so before.
@@ -116,6 +118,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         settings: InForce,
         store: S,
         events: mpsc::Sender<Event>,
+        clock: fn() -> Timestamp,
     ) -> Result<Self, StoreError> {
         let (keeper, incidents, digests, silences) = Keeper::load(store).await?;
         Ok(Self {
@@ -130,6 +133,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             clusters,
             settings,
             events,
+            clock,
             unplaced: None,
             starting: BTreeSet::new(),
         })
@@ -143,15 +147,15 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         }
         self.publisher.recover(&self.book);
         loop {
-            let now = Timestamp::now();
-            let wait = self.next(now).map_or(LONGEST, |at| {
-                Duration::try_from(at.duration_since(now)).unwrap_or_default().min(LONGEST)
-            });
+            let now = (self.clock)();
+            let wait = self
+                .next(now)
+                .map_or(LONGEST, |at| Duration::try_from(at.duration_since(now)).unwrap_or_default().min(LONGEST));
             let event = tokio::select! {
                 event = inbox.recv() => match event { Some(event) => Some(event), None => return },
                 () = sleep(wait) => None,
             };
-            let now = Timestamp::now();
+            let now = (self.clock)();
             if let Some(event) = event {
                 self.take(event, now).await;
                 // What has come in meanwhile is taken before anything is decided.
@@ -178,7 +182,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             Event::Pod { cluster, seen } => self.pod(&cluster, seen, now).await,
             Event::Node { cluster, seen } => self.node(&cluster, seen, now).await,
             Event::Diagnosed(diagnosed) => self.diagnosed(*diagnosed, now).await,
-            Event::Shown(shown) => self.shown(shown).await,
+            Event::Shown(shown) => self.shown(shown, now).await,
             Event::Asked(ask) => self.asked(ask, now).await,
         }
     }
@@ -292,10 +296,10 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         waiting.or_default();
         self.unplaced.get_or_insert(now);
         let (cluster, slots, events) = (cluster.clone(), self.slots.clone(), self.events.clone());
-        let catalogue = self.settings.catalogue();
+        let (catalogue, clock) = (self.settings.catalogue(), self.clock);
         self.tasks.spawn(async move {
             let Ok(_slot) = slots.acquire().await else { return };
-            let outcome = diagnose(&cluster, &due.pod, &catalogue).await;
+            let outcome = diagnose(&cluster, &due.pod, clock(), &catalogue).await;
             let diagnosed = Diagnosed { cluster: cluster.name, due, outcome };
             // Nobody listens any more only when all ends.
             let _ = events.send(Event::Diagnosed(Box::new(diagnosed))).await;
@@ -352,8 +356,8 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         self.publisher.show(&touched, &self.book);
     }
 
-    async fn shown(&mut self, shown: Shown) {
-        let touched = self.publisher.shown(shown, &mut self.book);
+    async fn shown(&mut self, shown: Shown, now: Timestamp) {
+        let touched = self.publisher.shown(shown, &mut self.book, now);
         self.keeper.keep(&touched, &self.book).await;
         self.publisher.show(&Touched::default(), &self.book);
     }
@@ -388,10 +392,14 @@ fn told(diagnosis: &Diagnosis) -> Told {
     Told { summary, fix: answer::first_to_do(diagnosis, finding).map(|fix| words(&fix.text)), wanted: None }
 }
 
-async fn diagnose(cluster: &Cluster, pod: &PodKey, catalogue: &Catalogue) -> Result<Diagnosis, NotDiagnosed> {
+async fn diagnose(
+    cluster: &Cluster,
+    pod: &PodKey,
+    now: Timestamp,
+    catalogue: &Catalogue,
+) -> Result<Diagnosis, NotDiagnosed> {
     let what = What::Pod { namespace: pod.namespace.clone(), prefix: pod.name.clone() };
     let target = Target { cluster: None, what };
-    let now = Timestamp::now();
     let world = live::gather(cluster, &target, now, super::ask::PATIENCE).await;
     let world = world.map_err(|error| NotDiagnosed::Unread(error.to_string()))?;
     match question::answer(&world, now, &target, catalogue) {

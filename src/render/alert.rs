@@ -60,7 +60,11 @@ fn headline(incident: &Incident, language: Language) -> Line {
         return vec![plain("✅ "), name, plain(words)];
     }
     if incident.pods.is_empty() {
-        let words = pick(language, ": no pod is in trouble any more, watching whether it lasts", "：已无异常 Pod，正在观察是否稳定");
+        let words = pick(
+            language,
+            ": no pod is in trouble any more, watching whether it lasts",
+            "：已无异常 Pod，正在观察是否稳定",
+        );
         return vec![plain("🟡 "), name, plain(words)];
     }
     let (now, wanted) = (incident.pods.len(), incident.told.wanted.unwrap_or(0));
@@ -114,7 +118,11 @@ fn small_print(incident: &Incident, language: Language) -> Line {
         let more = incident.nodes.len().saturating_sub(NODES);
         if !nodes.is_empty() {
             let more = if more == 0 { String::new() } else { format!(" +{more}") };
-            let word = if incident.nodes.len() == 1 { pick(language, "node", "节点") } else { pick(language, "nodes", "节点") };
+            let word = if incident.nodes.len() == 1 {
+                pick(language, "node", "节点")
+            } else {
+                pick(language, "nodes", "节点")
+            };
             parts.push(vec![plain(format!("{word} {}{more}", nodes.join(", ")))]);
         }
     }
@@ -146,14 +154,20 @@ pub fn note(note: &Note, incident: &Incident, language: Language) -> Option<Mess
             Language::Chinese => vec![plain("👀 "), Span::Person(by.clone()), plain(" 正在处理。")],
         },
         Note::Resolved { after } => resolved(*after, language),
-        Note::Reopened => vec![plain(pick(language, "🔴 It is back: ", "🔴 再次发生：")), plain(incident.told.summary.of(language))],
+        Note::Reopened => {
+            vec![plain(pick(language, "🔴 It is back: ", "🔴 再次发生：")), plain(incident.told.summary.of(language))]
+        }
         Note::Reminder { number, open_for } => {
             let open_for = phrase::duration(*open_for, language);
             vec![plain(match language {
                 Language::English => {
-                    format!("⏰ Still so after {open_for}, and nobody looks after it (reminder {number} of 3). React with 👀 to take it.")
+                    format!(
+                        "⏰ Still so after {open_for}, and nobody looks after it (reminder {number} of 3). React with 👀 to take it."
+                    )
                 }
-                Language::Chinese => format!("⏰ 已持续 {open_for}，尚无人处理（第 {number}/3 次提醒）。用 👀 回应即可认领。"),
+                Language::Chinese => {
+                    format!("⏰ 已持续 {open_for}，尚无人处理（第 {number}/3 次提醒）。用 👀 回应即可认领。")
+                }
             })]
         }
     };
@@ -182,7 +196,11 @@ pub fn digest(digest: &Digest, incidents: &[&Incident], language: Language) -> (
     };
     let mut lines = vec![vec![Span::Strong(head)]];
     lines.extend(incidents.iter().filter(|incident| incident.is_open()).take(IN_DIGEST).map(|i| entry(i, language)));
-    let small = pick(language, "all of them in the thread; /podoctor TARGET tells one whole", "全部列在话题中；/podoctor TARGET 查看单项详情");
+    let small = pick(
+        language,
+        "all of them in the thread; /podoctor TARGET tells one whole",
+        "全部列在话题中；/podoctor TARGET 查看单项详情",
+    );
     let message = Message { parts: vec![Part::Lines(lines), Part::Small(vec![plain(small)])], actions: vec![] };
     const LINES: usize = 20;
     let thread = incidents.chunks(LINES).map(|chunk| Message {

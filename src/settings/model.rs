@@ -161,11 +161,17 @@ pub struct Override {
     pub namespaces: Vec<String>,
     /// The labels that a pod must have, each with this value.
     pub labels: BTreeMap<String, String>,
+    /// Instead of `thresholds.pending`. None = as there.
     pub pending: Option<HumanDuration>,
+    /// Instead of `thresholds.creating`. None = as there.
     pub creating: Option<HumanDuration>,
+    /// Instead of `thresholds.terminating`. None = as there.
     pub terminating: Option<HumanDuration>,
+    /// Instead of `thresholds.not_ready`. None = as there.
     pub not_ready: Option<HumanDuration>,
+    /// Instead of `thresholds.crash_looping`. None = as there.
     pub crash_looping: Option<HumanDuration>,
+    /// Instead of `thresholds.unknown`. None = as there.
     pub unknown: Option<HumanDuration>,
 }
 

@@ -76,8 +76,9 @@ impl Embedded {
 impl Store for Embedded {
     async fn list(&self, kind: Kind) -> Result<Vec<Record<String>>, StoreError> {
         self.run(move |connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT id, version, body FROM records WHERE kind = ? ORDER BY id").map_err(failed)?;
+            let mut statement = connection
+                .prepare_cached("SELECT id, version, body FROM records WHERE kind = ? ORDER BY id")
+                .map_err(failed)?;
             let rows = statement
                 .query_map([kind.name()], |row| Ok(Record { id: row.get(0)?, version: row.get(1)?, body: row.get(2)? }))
                 .map_err(failed)?;
@@ -113,7 +114,11 @@ impl Store for Embedded {
         let id = id.to_owned();
         self.run(move |connection| {
             connection
-                .query_row("DELETE FROM records WHERE kind = ? AND id = ? RETURNING 1", params![kind.name(), id], |_| Ok(()))
+                .query_row(
+                    "DELETE FROM records WHERE kind = ? AND id = ? RETURNING 1",
+                    params![kind.name(), id],
+                    |_| Ok(()),
+                )
                 .optional()
                 .map_err(failed)?;
             Ok(())

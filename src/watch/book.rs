@@ -38,10 +38,17 @@ pub struct Storm {
 pub enum Note {
     /// It is there: the evidence and the fix.
     Opened,
-    Acknowledged { by: String },
-    Resolved { after: SignedDuration },
+    Acknowledged {
+        by: String,
+    },
+    Resolved {
+        after: SignedDuration,
+    },
     Reopened,
-    Reminder { number: u32, open_for: SignedDuration },
+    Reminder {
+        number: u32,
+        open_for: SignedDuration,
+    },
 }
 
 /// What changed, and is to be kept and shown.
@@ -97,8 +104,7 @@ impl Book {
             incident.is_open()
                 && incident.key.cluster == cluster
                 && incident.symptom == due.symptom
-                && (subjects[0] == incident.key.subject
-                    || (due.node_is_silent && subjects[1] == incident.key.subject))
+                && (subjects[0] == incident.key.subject || (due.node_is_silent && subjects[1] == incident.key.subject))
         })?;
         enter(incident, due);
         Some(Touched::incident(&incident.id).with_digest(incident))
@@ -152,19 +158,11 @@ impl Book {
 
     /// Gives the incidents that are told nowhere yet their place: a message each, or in a storm and at the start one
     /// digest a channel. What is `quiet` waits.
-    pub fn place(
-        &mut self,
-        at_start: bool,
-        storm: Storm,
-        now: Timestamp,
-        quiet: impl Fn(&Key) -> bool,
-    ) -> Touched {
+    pub fn place(&mut self, at_start: bool, storm: Storm, now: Timestamp, quiet: impl Fn(&Key) -> bool) -> Touched {
         while self.opened.front().is_some_and(|at| now.duration_since(*at) > storm.within) {
             self.opened.pop_front();
         }
-        let is_new = |incident: &Incident| {
-            incident.is_open() && !incident.placed && !quiet(&incident.key)
-        };
+        let is_new = |incident: &Incident| incident.is_open() && !incident.placed && !quiet(&incident.key);
         let mut new: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for incident in self.incidents.values().filter(|incident| is_new(incident)) {
             new.entry(incident.channel.clone()).or_default().push(incident.id.clone());
@@ -260,12 +258,7 @@ impl Book {
 
     /// Does what time alone brings: resolves what has been calm for long enough, reminds of what nobody looks after.
     /// `still` tells whether a subject has pods in trouble that are not due yet.
-    pub fn tick(
-        &mut self,
-        now: Timestamp,
-        pace: Pace,
-        still: impl Fn(&Key) -> bool,
-    ) -> Touched {
+    pub fn tick(&mut self, now: Timestamp, pace: Pace, still: impl Fn(&Key) -> bool) -> Touched {
         let mut touched = Touched::default();
         for incident in self.incidents.values_mut() {
             if let Some(calm) = incident.calm_since
@@ -285,10 +278,7 @@ impl Book {
             {
                 incident.reminders += 1;
                 incident.reminded = Some(now);
-                let note = Note::Reminder {
-                    number: incident.reminders,
-                    open_for: now.duration_since(incident.since),
-                };
+                let note = Note::Reminder { number: incident.reminders, open_for: now.duration_since(incident.since) };
                 let id = incident.id.clone();
                 touched.add(Touched::incident(&id).note(&id, note));
             }

@@ -102,9 +102,8 @@ fn looping(container: &LeanContainer, created: Timestamp) -> Option<(Timestamp, 
     if !waits && (container.restart_count < LOOP_RESTARTS || (ended.is_none() && last.exit_code == 0)) {
         return None;
     }
-    let lasted: i64 = (0..container.restart_count.clamp(0, 20))
-        .map(|n| (FIRST_BACK_OFF << n.min(10)).min(LONGEST_BACK_OFF))
-        .sum();
+    let lasted: i64 =
+        (0..container.restart_count.clamp(0, 20)).map(|n| (FIRST_BACK_OFF << n.min(10)).min(LONGEST_BACK_OFF)).sum();
     let since = finished.saturating_sub(SignedDuration::from_secs(lasted)).unwrap_or(created).max(created);
     // While it is held back it loops, however long that takes.
     let until = if waits { Timestamp::MAX } else { finished.saturating_add(LOOP_OVER).unwrap_or(Timestamp::MAX) };

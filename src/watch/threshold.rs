@@ -57,7 +57,9 @@ mod tests {
     use super::*;
 
     fn pod(annotations: &str) -> LeanPod {
-        let yaml = format!("metadata: {{name: a, namespace: team-a, labels: {{tier: batch}}, annotations: {{{annotations}}}}}");
+        let yaml = format!(
+            "metadata: {{name: a, namespace: team-a, labels: {{tier: batch}}, annotations: {{{annotations}}}}}"
+        );
         serde_saphyr::from_str(&yaml).expect("a pod")
     }
 
@@ -73,7 +75,13 @@ mod tests {
         });
         assert_eq!(of(&pod(""), Symptom::Pending, &watch), SignedDuration::from_mins(30));
         assert_eq!(of(&pod(""), Symptom::NotReady, &watch), SignedDuration::from_mins(10));
-        assert_eq!(of(&pod("podoctor.dev/threshold-pending: 90s"), Symptom::Pending, &watch), SignedDuration::from_secs(90));
-        assert_eq!(of(&pod("podoctor.dev/threshold-pending: soon"), Symptom::Pending, &watch), SignedDuration::from_mins(30));
+        assert_eq!(
+            of(&pod("podoctor.dev/threshold-pending: 90s"), Symptom::Pending, &watch),
+            SignedDuration::from_secs(90)
+        );
+        assert_eq!(
+            of(&pod("podoctor.dev/threshold-pending: soon"), Symptom::Pending, &watch),
+            SignedDuration::from_mins(30)
+        );
     }
 }

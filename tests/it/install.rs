@@ -57,6 +57,9 @@ async fn the_cluster_role_lets_podoctor_read_and_nothing_else() {
             becomes_allowed(plane, verb, group, plural, "").await;
         }
     }
+    for resource in Resource::WATCHED {
+        becomes_allowed(plane, "watch", "", resource.parts().2, "").await;
+    }
     becomes_allowed(plane, "get", "", "pods", "log").await;
     let forbidden = [
         ("get", "", "secrets", ""),

@@ -23,13 +23,30 @@ pub enum Reaction {
 
 /// What a person asks of the watch.
 pub enum Ask {
-    React { message: Address, by: String, reaction: Reaction },
-    Silence { silence: Silence, done: oneshot::Sender<()> },
+    React {
+        message: Address,
+        by: String,
+        reaction: Reaction,
+    },
+    Silence {
+        silence: Silence,
+        done: oneshot::Sender<()>,
+    },
     /// Ends the silences of a target; tells how many there were.
-    Unsilence { cluster: String, target: String, done: oneshot::Sender<usize> },
-    Silences { done: oneshot::Sender<Vec<Silence>> },
+    Unsilence {
+        cluster: String,
+        target: String,
+        done: oneshot::Sender<usize>,
+    },
+    Silences {
+        done: oneshot::Sender<Vec<Silence>>,
+    },
     /// The incidents of a target, the newest first.
-    History { cluster: String, target: String, done: oneshot::Sender<Vec<Incident>> },
+    History {
+        cluster: String,
+        target: String,
+        done: oneshot::Sender<Vec<Incident>>,
+    },
 }
 
 impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {

@@ -112,7 +112,7 @@ impl<F: Front + 'static> Publisher<F> {
     }
 
     /// Takes in what came of showing something; returns what is to be kept.
-    pub fn shown(&mut self, shown: Shown, book: &mut Book) -> Touched {
+    pub fn shown(&mut self, shown: Shown, book: &mut Book, now: Timestamp) -> Touched {
         let Shown { id, outcome, unsaid } = shown;
         self.busy.remove(&id);
         let mut touched = Touched::default();
@@ -140,7 +140,12 @@ impl<F: Front + 'static> Publisher<F> {
                 };
                 match (channel, fallback) {
                     (Some(channel), Some(fallback)) if *channel != fallback => {
-                        tracing::warn!(id, channel = *channel, code, "cannot post there, using the default channel: {code}");
+                        tracing::warn!(
+                            id,
+                            channel = *channel,
+                            code,
+                            "cannot post there, using the default channel: {code}"
+                        );
                         *channel = fallback;
                         touched.incidents.insert(id.clone());
                         touched.digests.insert(id.clone());
@@ -148,7 +153,7 @@ impl<F: Front + 'static> Publisher<F> {
                     }
                     _ => {
                         tracing::error!(id, code, "cannot post an alert: {code}; invite me with /invite @podoctor");
-                        self.failed.insert(id, Timestamp::now().saturating_add(RETRY * 6).unwrap_or(Timestamp::MAX));
+                        self.failed.insert(id, now.saturating_add(RETRY * 6).unwrap_or(Timestamp::MAX));
                     }
                 }
             }
@@ -157,7 +162,7 @@ impl<F: Front + 'static> Publisher<F> {
                     self.doubtful.insert(id.clone());
                 }
                 tracing::warn!(id, %error, "an alert could not be shown, trying again: {error}");
-                self.failed.insert(id, Timestamp::now().saturating_add(RETRY).unwrap_or(Timestamp::MAX));
+                self.failed.insert(id, now.saturating_add(RETRY).unwrap_or(Timestamp::MAX));
             }
         }
         touched

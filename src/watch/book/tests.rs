@@ -104,7 +104,8 @@ fn a_thread_is_reminded_three_times_unless_somebody_looks_after_it() {
     let mut book = Book::default();
     let id = sick(&mut book, "web", "web-1", at(0));
     book.place(false, STORM, at(0), |_| false);
-    book.incidents.get_mut(&id).expect("there").message = Some(super::super::incident::Address { channel: "C1".into(), id: "1".into() });
+    book.incidents.get_mut(&id).expect("there").message =
+        Some(super::super::incident::Address { channel: "C1".into(), id: "1".into() });
     let every = Pace { remind_after: Some(SignedDuration::from_secs(600)), ..PACE };
     assert_eq!(book.next(every), Some(at(600)));
     let reminders = (1..10).map(|n| book.tick(at(n * 600), every, |_| false).notes.len()).sum::<usize>();

@@ -18,7 +18,8 @@ fn pod(name: &str, uid: &str, status: &str) -> LeanPod {
 
 fn node(status: &str) -> LeanNode {
     let condition = format!("type: Ready, status: '{status}', lastTransitionTime: '2026-05-01T10:05:00Z'");
-    serde_saphyr::from_str(&format!("metadata: {{name: n1}}\nstatus: {{conditions: [{{{condition}}}]}}")).expect("a node")
+    serde_saphyr::from_str(&format!("metadata: {{name: n1}}\nstatus: {{conditions: [{{{condition}}}]}}"))
+        .expect("a node")
 }
 
 fn key(name: &str) -> PodKey {

@@ -32,6 +32,9 @@ fn the_cluster_role_grants_what_is_asked_for() {
         let rule = format!("  - apiGroups: [\"{group}\"]\n    resources:\n{plurals}    verbs: [get, list]\n");
         role.push_str(&rule);
     }
+    let watched =
+        Resource::WATCHED.iter().map(|resource| format!("      - {}\n", resource.parts().2)).collect::<String>();
+    write!(role, "  - apiGroups: [\"\"]\n    resources:\n{watched}    verbs: [watch]\n").expect("text");
     write!(role, "  - apiGroups: [\"\"]\n    resources:\n      - pods/log\n    verbs: [get]\n").expect("text");
     assert_generated("deploy/clusterrole.yaml", &role);
 }
@@ -41,7 +44,7 @@ fn the_cluster_role_grants_nothing_dangerous() {
     let role = yaml("deploy/clusterrole.yaml");
     for rule in role["rules"].as_array().expect("rules") {
         for verb in rule["verbs"].as_array().expect("verbs") {
-            assert!(["get", "list"].iter().any(|allowed| verb == allowed), "{rule}");
+            assert!(["get", "list", "watch"].iter().any(|allowed| verb == allowed), "{rule}");
         }
         for resource in rule["resources"].as_array().expect("resources").iter().filter_map(Value::as_str) {
             assert!(!resource.contains('*') && resource != "secrets", "{rule}");

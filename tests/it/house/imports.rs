@@ -5,15 +5,17 @@ use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 
 /// What each module may use of ours, with all that is below it; everything may use itself.
-const MAP: [(&str, &[&str]); 12] = [
+const MAP: [(&str, &[&str]); 14] = [
     ("redact", &[]),
     ("target", &[]),
     ("facts", &[]),
     ("diagnosis", &["facts"]),
     ("question", &["facts", "diagnosis", "target"]),
     ("access", &["settings"]),
+    ("watch", &["facts", "settings", "target"]),
+    ("store", &[]),
     // What is said when a command is unclear or refused is said by `render` too; both are plain values.
-    ("render", &["facts", "diagnosis", "target", "question", "access", "chat::command"]),
+    ("render", &["facts", "diagnosis", "target", "question", "access", "watch", "chat::command"]),
     ("chat", &["render", "redact", "target", "settings::Secret", "settings::Credentials"]),
     ("cluster", &["facts"]),
     ("gather", &["cluster", "facts", "redact", "target", "question", "diagnosis::Catalogue"]),
@@ -31,8 +33,9 @@ const BUT: [(&str, &[&str]); 4] = [
 ];
 
 /// The only modules that may use a crate.
-const CRATES: [(&str, &[&str]); 6] = [
+const CRATES: [(&str, &[&str]); 7] = [
     ("kube", &["cluster", "gather"]),
+    ("rusqlite", &["store"]),
     ("slack_morphism", &["chat::slack"]),
     ("axum", &["server", "chat::slack", "playground"]),
     ("tokio_tungstenite", &["chat::slack", "playground"]),
@@ -41,7 +44,7 @@ const CRATES: [(&str, &[&str]); 6] = [
 ];
 
 /// Modules that are pure: nothing in them waits, logs, or fails in ways nobody can branch on.
-const PURE: [&str; 8] = ["target", "redact", "facts", "diagnosis", "question", "access", "render", "settings"];
+const PURE: [&str; 9] = ["watch", "target", "redact", "facts", "diagnosis", "question", "access", "render", "settings"];
 const NOT_PURE: [&str; 8] = ["tokio", "tokio_util", "futures_util", "reqwest", "tracing", "anyhow", "rustls", "kube"];
 
 #[test]

@@ -1,0 +1,106 @@
+//! Nobody asks: a pod that is stuck is told, looked after, over, and told of once whatever happens to podoctor meanwhile.
+
+use super::bot::{Bot, Setup};
+use super::chat::{Chat, assert_says, words, workspace};
+use super::data::{MANAGE, OOM, granted};
+use crate::plane::Ns;
+use podoctor::playground::slack::{Config, ids};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Settings that watch one namespace only, remember in a file, and turn green soon.
+fn watching(setup: Setup, ns: &Ns<'_>, store: &Path) -> Setup {
+    let yaml = format!(
+        "{}store: {{path: {}}}\nroutes:\n- {{namespaces: [{}], channel: {}}}\nwatch: {{resolve_after: 1s}}\n",
+        setup.yaml,
+        store.join("podoctor.db").display(),
+        ns.name,
+        ids::CHANNEL
+    );
+    Setup { yaml, ..setup }
+}
+
+/// Waits until a message of the channel says all of these, and returns it.
+async fn said(chat: &Chat, parts: &[&str]) -> Value {
+    let what = format!("the channel says {parts:?}");
+    let fits = |message: &Value| parts.iter().all(|part| words(message).contains(part));
+    chat.bot.until(&what, |_| chat.parents(ids::CHANNEL).into_iter().find(|message| fits(message))).await
+}
+
+async fn recovers(ns: &Ns<'_>) {
+    let ready = json!({"type": "Ready", "status": "True", "lastTransitionTime": jiff::Timestamp::now().to_string()});
+    let container = json!({"name": "manage", "image": "x", "imageID": "x", "ready": true, "restartCount": 0,
+        "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}});
+    ns.patch_pod_status(MANAGE, json!({"phase": "Running", "conditions": [ready], "containerStatuses": [container]}))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_pod_is_told_looked_after_and_turns_green() {
+    let (ns, kubeconfig, _) = granted("prod").await;
+    let store = tempfile::tempdir().unwrap();
+    let slack = workspace(Config::default()).await;
+    let setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
+    let chat = Chat::of(slack, &setup).await;
+    ns.apply(OOM).await;
+
+    let name = format!("{}/manage", ns.name);
+    let alert = said(&chat, &[&name, "crash looping", "memory limit", "256Mi"]).await;
+    let ts = alert["ts"].as_str().unwrap().to_owned();
+    let first =
+        chat.bot.until("the thread has the evidence", |_| chat.replies(ids::CHANNEL, &ts).first().cloned()).await;
+    assert_says(&words(&first), &["OOMKilled", "kubectl"]);
+
+    chat.slack.react(ids::ALICE, ids::CHANNEL, &ts, "eyes").unwrap();
+    said(&chat, &[&name, "looked after by"]).await;
+
+    recovers(&ns).await;
+    said(&chat, &["✅", &name, "resolved after"]).await;
+    assert_eq!(chat.parents(ids::CHANNEL).len(), 1, "one incident is one message");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_and_started_again_it_goes_on_in_the_same_message() {
+    let (ns, kubeconfig, _) = granted("prod").await;
+    let store = tempfile::tempdir().unwrap();
+    let slack = workspace(Config::default()).await;
+    let setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
+    let mut chat = Chat::of(slack, &setup).await;
+    ns.apply(OOM).await;
+    let name = format!("{}/manage", ns.name);
+    said(&chat, &[&name, "crash looping"]).await;
+
+    // Dropping it kills it with -9.
+    chat.bot = Bot::start(&setup).await;
+    chat.bot.until("it watches again", |bot| bot.log().contains("podoctor is up").then_some(())).await;
+    recovers(&ns).await;
+    said(&chat, &["✅", &name, "resolved after"]).await;
+    assert_eq!(chat.parents(ids::CHANNEL).len(), 1, "nothing is told twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_silenced_is_not_told_until_it_is_heard_again() {
+    let (ns, kubeconfig, _) = granted("prod").await;
+    let store = tempfile::tempdir().unwrap();
+    let slack = workspace(Config::default()).await;
+    let setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
+    let chat = Chat::of(slack, &setup).await;
+    let alice = chat.alice().in_channel(ids::TEAM_A);
+    let silenced = alice.types(&format!("/podoctor silence {} 2h a known leak", ns.name)).await;
+    assert_says(&silenced.all(), &["is silenced until", &ns.name]);
+    assert_says(&alice.types("/podoctor silences").await.all(), &["a known leak"]);
+    ns.apply(OOM).await;
+    let told = alice.in_channel(ids::TEAM_A);
+    chat.bot.until("the incident is remembered", |_| store.path().join("podoctor.db").exists().then_some(())).await;
+    let started = std::time::Instant::now();
+    loop {
+        let history = told.types(&format!("/podoctor history {}", ns.name)).await.all();
+        if history.contains("crash looping") {
+            break;
+        }
+        assert!(started.elapsed() < super::bot::PATIENCE, "it is seen though nobody is told: {history}");
+    }
+    assert_eq!(chat.parents(ids::CHANNEL).len(), 0, "silenced");
+    told.types(&format!("/podoctor unsilence {}", ns.name)).await;
+    said(&chat, &[&format!("{}/manage", ns.name), "crash looping"]).await;
+}
