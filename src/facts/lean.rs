@@ -49,6 +49,7 @@ pub struct LeanCondition {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LeanContainer {
+    pub ready: bool,
     pub restart_count: i32,
     pub state: LeanState,
     pub last_state: LeanState,
@@ -59,6 +60,7 @@ pub struct LeanContainer {
 #[serde(default)]
 pub struct LeanState {
     pub waiting: Option<LeanWaiting>,
+    pub running: Option<LeanRunning>,
     pub terminated: Option<LeanEnd>,
 }
 
@@ -67,6 +69,13 @@ pub struct LeanState {
 #[serde(default)]
 pub struct LeanWaiting {
     pub reason: String,
+}
+
+/// Since when a container runs.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LeanRunning {
+    pub started_at: Option<Time>,
 }
 
 /// When a container ended.

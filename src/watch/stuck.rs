@@ -84,10 +84,16 @@ pub fn of(pod: &LeanPod, silent: Option<Timestamp>, now: Timestamp) -> Option<St
     }
     match pod.status.phase.as_str() {
         "Running" if pod.is("Ready") => None,
-        "Running" => at(Symptom::NotReady, ready_since),
+        "Running" => at(Symptom::NotReady, ready_since.max(started(pod).unwrap_or(ready_since))),
         _ if pod.is("PodScheduled") || pod.spec.node_name.is_some() => at(Symptom::Creating, created),
         _ => at(Symptom::Pending, created),
     }
+}
+
+/// Returns when the last of the containers that are not ready was started: before, nobody could expect it to be.
+fn started(pod: &LeanPod) -> Option<Timestamp> {
+    let unready = pod.status.container_statuses.iter().filter(|container| !container.ready);
+    unready.filter_map(|container| Some(container.state.running.as_ref()?.started_at.as_ref()?.0)).max()
 }
 
 /// Returns since when at the latest a container keeps ending, and when that is over should it not end again.
@@ -157,6 +163,17 @@ status:
         assert_eq!(stuck(yaml), Some((Symptom::CrashLooping, "2026-05-01T09:56:50Z".into())));
         let later = of(&pod(yaml), None, at("2026-05-01T10:08:01Z"));
         assert_eq!(later, None, "it has run for ten minutes");
+    }
+
+    #[test]
+    fn a_container_that_has_just_started_is_not_late() {
+        let yaml = "
+metadata: {name: a, creationTimestamp: '2026-05-01T09:00:00Z'}
+status:
+  phase: Running
+  conditions: [{type: Ready, status: 'False', lastTransitionTime: '2026-05-01T09:00:00Z'}]
+  containerStatuses: [{ready: false, state: {running: {startedAt: '2026-05-01T09:59:50Z'}}}]";
+        assert_eq!(stuck(yaml), Some((Symptom::NotReady, "2026-05-01T09:59:50Z".into())));
     }
 
     #[test]
