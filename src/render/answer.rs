@@ -13,6 +13,8 @@ const EVIDENCE_SHOWN: usize = 5;
 /// How many groups an answer about many pods names in its parent, and in its thread.
 const GROUPS_IN_PARENT: usize = 3;
 const GROUPS_IN_THREAD: usize = 40;
+/// How many groups are told in one message of the thread: a chat takes about a message a second.
+const GROUPS_A_MESSAGE: usize = 6;
 
 /// Returns the reply to a question. `asker` is the person who asked, where the parent must name them.
 pub fn reply(answer: &Answer, asked: &str, asker: Option<&str>, language: Language) -> Reply {
@@ -293,8 +295,9 @@ fn many(groups: &[Group], asked: &str, asker: Option<&str>, language: Language) 
     if let Some(asker) = asker {
         parts.push(Part::Small(vec![plain(pick(language, "asked by ", "提问者 ")), Span::Person(asker.to_owned())]));
     }
+    let told = &groups[..groups.len().min(GROUPS_IN_THREAD)];
     let mut thread: Vec<Message> =
-        groups.iter().take(GROUPS_IN_THREAD).map(|group| group_message(group, language)).collect();
+        told.chunks(GROUPS_A_MESSAGE).map(|groups| groups_message(groups, language)).collect();
     if groups.len() > GROUPS_IN_THREAD {
         let rest: Vec<Line> = groups.iter().skip(GROUPS_IN_THREAD).map(|group| group_line(group, language)).collect();
         thread.push(Message { parts: vec![Part::Lines(rest)], actions: vec![] });
@@ -333,7 +336,11 @@ fn group_line(group: &Group, language: Language) -> Line {
     line
 }
 
-fn group_message(group: &Group, language: Language) -> Message {
+fn groups_message(groups: &[Group], language: Language) -> Message {
+    Message { parts: groups.iter().flat_map(|group| group_parts(group, language)).collect(), actions: vec![] }
+}
+
+fn group_parts(group: &Group, language: Language) -> Vec<Part> {
     let mut parts = vec![Part::Lines(vec![group_line(group, language)])];
     if let Some(finding) = group.diagnosis.answer() {
         if let Some(evidence) = finding.evidence.first() {
@@ -361,7 +368,7 @@ fn group_message(group: &Group, language: Language) -> Message {
         }
         parts.push(Part::Small(vec![plain(names)]));
     }
-    Message { parts, actions: vec![] }
+    parts
 }
 
 /// Returns a text as spans, with what stands between backticks as code.

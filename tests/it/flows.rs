@@ -9,6 +9,7 @@ mod bot;
 mod chat;
 mod data;
 mod delivery;
+mod hostile;
 mod http;
 mod mistakes;
 mod own_causes;

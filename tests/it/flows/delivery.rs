@@ -211,3 +211,17 @@ async fn a_guest_is_answered_and_a_stranger_hears_nothing_of_the_cluster() {
     let asked = ns.plane.requests_since(mark, &user).await;
     assert_eq!(asked, [], "nothing is asked on a stranger's behalf");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_channel_that_forbids_reactions_or_is_closed_gets_its_answer_all_the_same() {
+    let (ns, kubeconfig, _) = granted("prod").await;
+    ns.apply(OOM).await;
+    let chat = Chat::with(&[("prod", &kubeconfig)]).await;
+    chat.slack.fail("reactions.add", Failure::Error("no_permission".to_owned()), 1);
+    let answer = chat.alice().types(&format!("@podoctor {}/manage", ns.name)).await;
+    assert_says(&answer.in_thread_of(&answer.to), &[MANAGE, "256Mi", "How to fix it"]);
+
+    chat.slack.archive(ids::TEAM_A);
+    let closed = chat.alice().in_channel(ids::TEAM_A).types(&format!("/podoctor {}/manage", ns.name)).await;
+    assert_says(&closed.whispered(), &[MANAGE, "256Mi", "How to fix it"]);
+}
