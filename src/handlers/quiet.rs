@@ -50,13 +50,15 @@ pub async fn answer(
             let line = vec![
                 Span::Plain("🔕 ".into()),
                 Span::Code(silence.target),
-                Span::Plain(pick(language, " is silenced until ", " 已静默至 ").into()),
+                Span::Plain(pick(language, " is silenced", " 已静默").into()),
+            ];
+            let until = vec![
+                Span::Plain(pick(language, "until ", "至 ").into()),
                 Span::Time(silence.until),
                 Span::Plain(pick(language, ", by ", "，操作者 ").into()),
                 Span::Person(by.to_owned()),
             ];
-            let message = Message { parts: vec![Part::Lines(vec![line])], actions: vec![] };
-            Ok(message)
+            Ok(Message { parts: vec![Part::Lines(vec![line]), Part::Small(until)], actions: vec![] })
         }
         Request::Unsilence(target) => {
             let (cluster, target) = (cluster(target)?, plain_target(target));

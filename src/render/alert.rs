@@ -82,13 +82,7 @@ fn headline(incident: &Incident, language: Language) -> Line {
         (Language::English, _) => format!(": {} {state}", pods_en(now)),
         (Language::Chinese, _) => format!("：{now} 个 Pod {state}"),
     };
-    vec![
-        plain(format!("{sign} ")),
-        name,
-        Span::Strong(words),
-        plain(pick(language, " since ", "，自 ")),
-        Span::Time(incident.since),
-    ]
+    vec![plain(format!("{sign} ")), name, Span::Strong(words)]
 }
 
 fn pods_en(count: usize) -> String {
@@ -126,6 +120,7 @@ fn small_print(incident: &Incident, language: Language) -> Line {
             parts.push(vec![plain(format!("{word} {}{more}", nodes.join(", ")))]);
         }
     }
+    parts.push(vec![plain(pick(language, "since ", "自 ")), Span::Time(incident.since)]);
     if incident.reopened > 0 {
         parts.push(vec![plain(match language {
             Language::English => format!("came back {}×", incident.reopened),
@@ -237,7 +232,8 @@ pub fn silences(silences: &[Silence], language: Language) -> Message {
         }
         line
     });
-    Message { parts: vec![Part::Lines(lines.collect())], actions: vec![] }
+    // Moments stand in small print: that is where every chat draws them in the reader's zone.
+    Message { parts: lines.map(Part::Small).collect(), actions: vec![] }
 }
 
 /// Returns what is known of a target's past.

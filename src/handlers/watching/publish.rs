@@ -29,6 +29,8 @@ const RETRY: SignedDuration = SignedDuration::from_secs(10);
 pub struct Shown {
     id: String,
     outcome: Result<Posted, FrontError>,
+    /// Its thread is said too. Where the message stands is told before: people react at once.
+    done: bool,
     /// The notes that were not said because of a failure.
     unsaid: Vec<Note>,
 }
@@ -113,8 +115,10 @@ impl<F: Front + 'static> Publisher<F> {
 
     /// Takes in what came of showing something; returns what is to be kept.
     pub fn shown(&mut self, shown: Shown, book: &mut Book, now: Timestamp) -> Touched {
-        let Shown { id, outcome, unsaid } = shown;
-        self.busy.remove(&id);
+        let Shown { id, outcome, done, unsaid } = shown;
+        if done {
+            self.busy.remove(&id);
+        }
         let mut touched = Touched::default();
         if !unsaid.is_empty() {
             self.notes.entry(id.clone()).or_default().splice(0..0, unsaid);
@@ -186,7 +190,7 @@ impl<F: Front + 'static> Publisher<F> {
             self.busy.insert(id);
             let (front, events) = (self.front.clone(), self.events.clone());
             tokio::spawn(async move {
-                let shown = work.run(front.as_ref()).await;
+                let shown = work.run(front.as_ref(), &events).await;
                 // Nobody listens any more only when all ends.
                 let _ = events.send(Event::Shown(shown)).await;
             });
@@ -248,7 +252,7 @@ struct Work {
 }
 
 impl Work {
-    async fn run<F: Front>(self, front: &F) -> Shown {
+    async fn run<F: Front>(self, front: &F, events: &mpsc::Sender<Event>) -> Shown {
         let place = Place { channel: self.channel.clone(), thread: None };
         let posted = match &self.message {
             Some(address) => {
@@ -266,9 +270,12 @@ impl Work {
         };
         let posted = match posted {
             Ok(posted) => posted,
-            Err(error) => return Shown { id: self.id, outcome: Err(error), unsaid: self.notes },
+            Err(error) => return Shown { id: self.id, outcome: Err(error), done: true, unsaid: self.notes },
         };
         let thread = Place { channel: posted.channel.clone(), thread: Some(posted.id.clone()) };
+        let stands = Shown { id: self.id.clone(), outcome: Ok(posted.clone()), done: false, unsaid: Vec::new() };
+        // Nobody listens any more only when all ends.
+        let _ = events.send(Event::Shown(stands)).await;
         for message in &self.thread {
             if let Err(error) = front.post(&thread, message).await {
                 // The message itself stands; a line of its thread is not worth saying twice.
@@ -276,6 +283,6 @@ impl Work {
                 break;
             }
         }
-        Shown { id: self.id, outcome: Ok(posted), unsaid: Vec::new() }
+        Shown { id: self.id, outcome: Ok(posted), done: true, unsaid: Vec::new() }
     }
 }
