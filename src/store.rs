@@ -13,8 +13,6 @@ pub enum Kind {
     Incident,
     Digest,
     Silence,
-    /// What happened, for the history.
-    Event,
 }
 
 impl Kind {
@@ -24,7 +22,6 @@ impl Kind {
             Self::Incident => "incident",
             Self::Digest => "digest",
             Self::Silence => "silence",
-            Self::Event => "event",
         }
     }
 }

@@ -8,11 +8,11 @@ use super::needs::{self, Need};
 use super::reader::Reader;
 use crate::cluster::{Cluster, ReadError, Resource};
 use crate::facts::intake::{self, Met};
+use crate::facts::lean::LeanPod;
 use crate::facts::{Facts, PodView, Stage, Subject, Workload, World};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1 as api;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -148,84 +148,26 @@ fn take_as(world: &mut World, kind: &str, item: &RawValue) {
     }
 }
 
-/// The few fields of a pod that tell calm from sick.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LeanPod {
-    metadata: ObjectMetaLean,
-    #[serde(default)]
-    status: LeanStatus,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ObjectMetaLean {
-    deletion_timestamp: Option<Time>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct LeanStatus {
-    #[serde(default)]
-    phase: String,
-    #[serde(default)]
-    conditions: Vec<LeanCondition>,
-    #[serde(default)]
-    container_statuses: Vec<LeanContainer>,
-}
-
-#[derive(Deserialize)]
-struct LeanCondition {
-    r#type: String,
-    status: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LeanContainer {
-    #[serde(default)]
-    restart_count: i32,
-    last_state: Option<LeanState>,
-}
-
-#[derive(Deserialize)]
-struct LeanState {
-    terminated: Option<LeanEnd>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LeanEnd {
-    finished_at: Option<Time>,
-}
-
-impl LeanPod {
-    /// Returns true where nothing about the pod calls for a closer look.
-    fn is_calm(&self, now: Timestamp) -> bool {
-        if self.metadata.deletion_timestamp.is_some() {
-            return false;
-        }
-        if self.status.phase == "Succeeded" {
-            return true;
-        }
-        let ready = self.status.conditions.iter().any(|c| c.r#type == "Ready" && c.status == "True");
-        let restarted_lately = self.status.container_statuses.iter().any(|container| {
-            let end = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
-            container.restart_count > 0
-                && end.and_then(|end| end.finished_at.as_ref()).is_none_or(|t| now.duration_since(t.0) < CALM_AFTER)
-        });
-        self.status.phase == "Running" && ready && !restarted_lately
+/// Returns true where nothing about the pod calls for a closer look.
+fn is_calm(pod: &LeanPod, now: Timestamp) -> bool {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return false;
     }
+    if pod.status.phase == "Succeeded" {
+        return true;
+    }
+    let restarted_lately = pod.status.container_statuses.iter().any(|container| {
+        let end = container.last_state.terminated.as_ref().and_then(|end| end.finished_at.as_ref());
+        container.restart_count > 0 && end.is_none_or(|t| now.duration_since(t.0) < CALM_AFTER)
+    });
+    pod.status.phase == "Running" && pod.is("Ready") && !restarted_lately
 }
 
-/// The fields of a calm pod that say whose it is and what it holds on its node.
+/// The fields of a calm pod that say what it holds on its node.
 #[derive(Deserialize)]
 struct Holding {
-    metadata: ObjectMeta,
     #[serde(default)]
     spec: LeanSpec,
-    #[serde(default)]
-    status: LeanStatus,
 }
 
 #[derive(Deserialize, Default)]
@@ -249,8 +191,8 @@ struct LeanResources {
 }
 
 impl Holding {
-    /// Returns a pod with just these fields.
-    fn into_pod(self) -> api::Pod {
+    /// Returns a pod with just these fields, and those that were read to see that it is calm.
+    fn into_pod(self, lean: LeanPod) -> api::Pod {
         let containers = |lean: Vec<LeanResources>| {
             let full = |c: LeanResources| api::Container {
                 resources: c.resources,
@@ -268,18 +210,16 @@ impl Holding {
             resources: self.spec.resources,
             ..api::PodSpec::default()
         };
-        let status = api::PodStatus { phase: Some(self.status.phase), ..api::PodStatus::default() };
-        api::Pod { metadata: self.metadata, spec: Some(spec), status: Some(status) }
+        let status = api::PodStatus { phase: Some(lean.status.phase), ..api::PodStatus::default() };
+        api::Pod { metadata: lean.metadata, spec: Some(spec), status: Some(status) }
     }
 }
 
 fn take_pod(world: &mut World, item: &RawValue, now: Timestamp) {
-    let calm = serde_json::from_str::<LeanPod>(item.get()).is_ok_and(|pod| pod.is_calm(now));
-    if !calm {
-        return take_as(world, "Pod", item);
-    }
+    let lean = serde_json::from_str::<LeanPod>(item.get()).ok().filter(|pod| is_calm(pod, now));
+    let Some(lean) = lean else { return take_as(world, "Pod", item) };
     if let Ok(holding) = serde_json::from_str::<Holding>(item.get()) {
-        let pod = holding.into_pod();
+        let pod = holding.into_pod(lean);
         *world.calm.entry(Workload::of_pod(&pod.metadata)).or_default() += 1;
         world.calm_loads.add(PodView::new(&pod));
     }

@@ -188,7 +188,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     }
 
     async fn pod(&mut self, cluster: &str, seen: Seen<LeanPod>, now: Timestamp) {
-        let watch = self.settings.get().watch.clone();
+        let settings = self.settings.get();
         let Some(state) = self.states.get_mut(cluster) else { return };
         let over = match seen {
             Seen::Listing => {
@@ -203,7 +203,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
                 over.extend(known.flat_map(|i| &i.pods).filter(|pod| !state.has(pod)).cloned().map(Over::Well));
                 over
             }
-            Seen::There(pod) => state.apply(pod, &watch, now).into_iter().collect(),
+            Seen::There(pod) => state.apply(pod, &settings.watch, now).into_iter().collect(),
             Seen::Gone(pod) => state.delete(&pod).into_iter().collect(),
             Seen::Broken(why) => {
                 tracing::warn!(cluster, why, "the watch over the pods of {cluster} broke, and goes on: {why}");
@@ -214,12 +214,12 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     }
 
     async fn node(&mut self, cluster: &str, seen: Seen<LeanNode>, now: Timestamp) {
-        let watch = self.settings.get().watch.clone();
+        let settings = self.settings.get();
         let Some(state) = self.states.get_mut(cluster) else { return };
         let over = match seen {
             Seen::Listing | Seen::Listed => return,
-            Seen::There(node) => state.apply_node(&node, &watch, now),
-            Seen::Gone(node) => state.delete_node(&node, &watch, now),
+            Seen::There(node) => state.apply_node(&node, &settings.watch, now),
+            Seen::Gone(node) => state.delete_node(&node, &settings.watch, now),
             Seen::Broken(why) => {
                 tracing::warn!(cluster, why, "the watch over the nodes of {cluster} broke, and goes on: {why}");
                 return;

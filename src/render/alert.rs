@@ -130,14 +130,7 @@ fn small_print(incident: &Incident, language: Language) -> Line {
     if let State::Acknowledged { by, .. } = &incident.state {
         parts.push(vec![plain(pick(language, "looked after by ", "处理人 ")), Span::Person(by.clone())]);
     }
-    let mut line = Vec::new();
-    for (i, part) in parts.into_iter().enumerate() {
-        if i > 0 {
-            line.push(plain(" · "));
-        }
-        line.extend(part);
-    }
-    line
+    super::answer::dotted(parts)
 }
 
 /// Returns what the thread says of something that happened; `None` = it says nothing of its own.

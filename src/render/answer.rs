@@ -134,6 +134,11 @@ fn small_print(diagnosis: &Diagnosis, among: usize, asker: Option<&str>, languag
     if parts.is_empty() {
         parts.push(vec![plain(pick(language, "as of ", "截至 ")), Span::Time(diagnosis.at)]);
     }
+    dotted(parts)
+}
+
+/// Returns pieces of small print as one line, with a dot between them.
+pub(super) fn dotted(parts: Vec<Line>) -> Line {
     let mut line = Vec::new();
     for (i, part) in parts.into_iter().enumerate() {
         if i > 0 {

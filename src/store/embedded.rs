@@ -4,7 +4,7 @@
 //! that was said to be kept.
 
 use super::{Kind, Record, Store, StoreError, Version};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -114,12 +114,7 @@ impl Store for Embedded {
         let id = id.to_owned();
         self.run(move |connection| {
             connection
-                .query_row(
-                    "DELETE FROM records WHERE kind = ? AND id = ? RETURNING 1",
-                    params![kind.name(), id],
-                    |_| Ok(()),
-                )
-                .optional()
+                .execute("DELETE FROM records WHERE kind = ? AND id = ?", params![kind.name(), id])
                 .map_err(failed)?;
             Ok(())
         })
