@@ -149,6 +149,9 @@ pub fn survey(world: &World, now: Timestamp, namespace: Option<&str>, catalogue:
     };
     for pod in pods.map(PodView::new) {
         *sizes.entry(pod.workload()).or_default() += 1;
+        if pod.is_calm(now) && !world.has_complaints(pod) {
+            continue;
+        }
         let diagnosis = diagnose_pod(world, now, pod, catalogue);
         let cause = diagnosis.answer().map_or("", |finding| finding.cause.id);
         let of_node = names_node(&diagnosis);

@@ -6,9 +6,13 @@ use super::event::Event;
 use super::objects::Objects;
 use super::world::{Keys, World, key};
 use k8s_openapi::Metadata;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// Why an object could not be taken in.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +65,52 @@ pub fn take(world: &mut World, object: Value, met: &mut Met) -> Vec<IntakeError>
         Ok(()) => Vec::new(),
         Err(error) => vec![error],
     }
+}
+
+/// The fields by which a piece of JSON tells what it is.
+#[derive(Default, Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+/// Takes in a piece of JSON as [`take`] does, object by object: of a long list only one is a value at a time, and pods,
+/// of which there are most, are none at any time.
+pub fn take_json(world: &mut World, json: &RawValue, met: &mut Met) -> Vec<IntakeError> {
+    if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json.get()) {
+        return items.into_iter().flat_map(|item| take_json(world, item, met)).collect();
+    }
+    let head = serde_json::from_str::<Head<'_>>(json.get()).unwrap_or_default();
+    let kind = head.kind.unwrap_or_default();
+    match (kind.strip_suffix("List"), head.items) {
+        (Some(""), Some(items)) => items.into_iter().flat_map(|item| take_json(world, item, met)).collect(),
+        (Some("Pod"), Some(items)) => {
+            met.kinds.insert(("Pod".to_owned(), String::new()));
+            items.into_iter().flat_map(|item| take_pod(world, item, met)).collect()
+        }
+        _ if kind == "Pod" => take_pod(world, json, met),
+        _ => take_value(world, json, None, met),
+    }
+}
+
+fn take_pod(world: &mut World, json: &RawValue, met: &mut Met) -> Vec<IntakeError> {
+    // What is not of today's form goes the long way, where the version is put aside and an error gets its words.
+    let Ok(pod) = serde_json::from_str::<Pod>(json.get()) else { return take_value(world, json, Some("Pod"), met) };
+    let (namespace, name) = key(&pod.metadata);
+    met.kinds.insert(("Pod".to_owned(), namespace.clone()));
+    world.pods.insert(&namespace, &name, pod);
+    Vec::new()
+}
+
+/// Takes in JSON as a value; `kind` = what it is where it does not say so itself.
+fn take_value(world: &mut World, json: &RawValue, kind: Option<&str>, met: &mut Met) -> Vec<IntakeError> {
+    let mut value = serde_json::from_str::<Value>(json.get()).unwrap_or_default();
+    if let (Some(kind), Some(fields)) = (kind, value.as_object_mut()) {
+        fields.entry("kind").or_insert_with(|| kind.into());
+    }
+    take(world, value, met)
 }
 
 fn take_one(world: &mut World, kind: &str, object: Value, met: &mut Met) -> Result<(), IntakeError> {

@@ -1,11 +1,16 @@
 //! Pods and nodes with only the fields that tell calm from sick, for whoever looks at all of them.
 
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
 /// Only annotations of ours are kept: others may be long, and hold what nobody should see.
 const OUR_ANNOTATIONS: &str = "podoctor.dev/";
+
+/// A pod that has been up for so long since its last restart is calm.
+const CALM_AFTER: SignedDuration = SignedDuration::from_mins(30);
 
 /// A pod, lean.
 #[derive(Debug, Clone, Deserialize)]
@@ -103,6 +108,24 @@ pub struct LeanNodeStatus {
 }
 
 impl LeanPod {
+    /// Returns what of a whole pod tells calm from sick; of its metadata just the deletion.
+    pub fn of(pod: &api::Pod) -> Self {
+        let metadata =
+            ObjectMeta { deletion_timestamp: pod.metadata.deletion_timestamp.clone(), ..ObjectMeta::default() };
+        let containers = |statuses: Option<&Vec<api::ContainerStatus>>| {
+            statuses.into_iter().flatten().map(LeanContainer::of).collect()
+        };
+        let status = pod.status.as_ref().map_or_else(LeanPodStatus::default, |status| LeanPodStatus {
+            phase: status.phase.clone().unwrap_or_default(),
+            reason: status.reason.clone(),
+            conditions: status.conditions.iter().flatten().map(LeanCondition::of).collect(),
+            init_container_statuses: containers(status.init_container_statuses.as_ref()),
+            container_statuses: containers(status.container_statuses.as_ref()),
+        });
+        let node_name = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
+        Self { metadata, spec: LeanPodSpec { node_name }, status }
+    }
+
     /// Returns a condition by its type.
     pub fn condition(&self, kind: &str) -> Option<&LeanCondition> {
         self.status.conditions.iter().find(|condition| condition.r#type == kind)
@@ -123,9 +146,56 @@ impl LeanPod {
         self.metadata.name.as_deref().unwrap_or_default()
     }
 
+    /// Returns true where nothing about the pod calls for a closer look.
+    pub fn is_calm(&self, now: Timestamp) -> bool {
+        if self.metadata.deletion_timestamp.is_some() {
+            return false;
+        }
+        if self.status.phase == "Succeeded" {
+            return true;
+        }
+        let restarted_lately = self.status.container_statuses.iter().any(|container| {
+            let end = container.last_state.terminated.as_ref().and_then(|end| end.finished_at.as_ref());
+            container.restart_count > 0 && end.is_none_or(|t| now.duration_since(t.0) < CALM_AFTER)
+        });
+        self.status.phase == "Running" && self.is("Ready") && !restarted_lately
+    }
+
     /// Returns all containers, those of the start first.
     pub fn containers(&self) -> impl Iterator<Item = &LeanContainer> {
         self.status.init_container_statuses.iter().chain(&self.status.container_statuses)
+    }
+}
+
+impl LeanCondition {
+    fn of(condition: &api::PodCondition) -> Self {
+        Self {
+            r#type: condition.type_.clone(),
+            status: condition.status.clone(),
+            last_transition_time: condition.last_transition_time.clone(),
+        }
+    }
+}
+
+impl LeanContainer {
+    fn of(status: &api::ContainerStatus) -> Self {
+        let state = |state: Option<&api::ContainerState>| state.map_or_else(LeanState::default, LeanState::of);
+        Self {
+            ready: status.ready,
+            restart_count: status.restart_count,
+            state: state(status.state.as_ref()),
+            last_state: state(status.last_state.as_ref()),
+        }
+    }
+}
+
+impl LeanState {
+    fn of(state: &api::ContainerState) -> Self {
+        let waiting = state.waiting.as_ref().map(|w| LeanWaiting { reason: w.reason.clone().unwrap_or_default() });
+        let running = state.running.as_ref().map(|r| LeanRunning { started_at: r.started_at.clone() });
+        let terminated =
+            state.terminated.as_ref().map(|t| LeanEnd { exit_code: t.exit_code, finished_at: t.finished_at.clone() });
+        Self { waiting, running, terminated }
     }
 }
 

@@ -4,6 +4,7 @@ use super::container::{ContainerView, Role};
 use super::event::Event;
 use super::evidence::Evidence;
 use super::known::Known;
+use super::lean::LeanPod;
 use super::workload::Workload;
 use super::world::World;
 use jiff::{SignedDuration, Timestamp};
@@ -65,6 +66,12 @@ impl<'w> PodView<'w> {
     /// Returns the node it is bound to.
     pub fn node_name(&self) -> Option<&'w str> {
         self.spec()?.node_name.as_deref().filter(|name| !name.is_empty())
+    }
+
+    /// Returns true where nothing about it calls for a closer look; the same rule as for a pod of which only that much was
+    /// read.
+    pub fn is_calm(&self, now: Timestamp) -> bool {
+        LeanPod::of(self.object).is_calm(now)
     }
 
     pub fn phase(&self) -> &'w str {

@@ -316,6 +316,15 @@ impl World {
         self.logs.get(&(namespace.to_owned(), pod.to_owned(), container.to_owned()))
     }
 
+    /// Returns true where a warning about a pod was seen, or its log was asked for in vain.
+    pub fn has_complaints(&self, pod: super::PodView<'_>) -> bool {
+        let first = (pod.namespace().to_owned(), pod.name().to_owned(), String::new());
+        let mut logs =
+            self.logs.range(first..).take_while(|((ns, name, _), _)| ns == pod.namespace() && name == pod.name());
+        logs.any(|(_, log)| log.error.is_some())
+            || self.events_seen("Pod", pod.namespace(), pod.name()).iter().any(|event| event.warning)
+    }
+
     /// Returns the objects of a kind that has no field of its own.
     pub fn others(&self, kind: &str) -> Option<&Objects<serde_json::Value>> {
         self.others.get(kind)

@@ -10,7 +10,7 @@ use crate::cluster::{Cluster, ReadError, Resource};
 use crate::facts::intake::{self, Met};
 use crate::facts::lean::LeanPod;
 use crate::facts::{Facts, PodView, Stage, Subject, Workload, World};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as api;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde::Deserialize;
@@ -20,8 +20,6 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 const PAGE: &str = "500";
-/// A pod that has been up for so long since its last restart is calm.
-const CALM_AFTER: SignedDuration = SignedDuration::from_mins(30);
 /// How many sick pods' logs are read; more of one workload tell nothing new.
 const LOGS: usize = 60;
 /// How many requests a scan may send beside its pages and logs: two lists of events, and these.
@@ -148,21 +146,6 @@ fn take_as(world: &mut World, kind: &str, item: &RawValue) {
     }
 }
 
-/// Returns true where nothing about the pod calls for a closer look.
-fn is_calm(pod: &LeanPod, now: Timestamp) -> bool {
-    if pod.metadata.deletion_timestamp.is_some() {
-        return false;
-    }
-    if pod.status.phase == "Succeeded" {
-        return true;
-    }
-    let restarted_lately = pod.status.container_statuses.iter().any(|container| {
-        let end = container.last_state.terminated.as_ref().and_then(|end| end.finished_at.as_ref());
-        container.restart_count > 0 && end.is_none_or(|t| now.duration_since(t.0) < CALM_AFTER)
-    });
-    pod.status.phase == "Running" && pod.is("Ready") && !restarted_lately
-}
-
 /// The fields of a calm pod that say what it holds on its node.
 #[derive(Deserialize)]
 struct Holding {
@@ -216,7 +199,7 @@ impl Holding {
 }
 
 fn take_pod(world: &mut World, item: &RawValue, now: Timestamp) {
-    let lean = serde_json::from_str::<LeanPod>(item.get()).ok().filter(|pod| is_calm(pod, now));
+    let lean = serde_json::from_str::<LeanPod>(item.get()).ok().filter(|pod| pod.is_calm(now));
     let Some(lean) = lean else { return take_as(world, "Pod", item) };
     if let Ok(holding) = serde_json::from_str::<Holding>(item.get()) {
         let pod = holding.into_pod(lean);

@@ -3,7 +3,10 @@
 use crate::facts::World;
 use crate::facts::intake::{self, Met};
 use jiff::Timestamp;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// A part of a text that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +25,14 @@ pub fn take_text(world: &mut World, met: &mut Met, newest: &mut Option<Timestamp
     let mut mishaps = Vec::new();
     let trimmed = text.trim_start();
     if trimmed.starts_with(['{', '[']) {
-        for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+        // Each object is read from its own piece of the text: a large file is never held as JSON values.
+        for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
             match value {
-                Ok(value) => take_value(world, met, newest, value, 1, &mut mishaps),
+                Ok(value) => {
+                    *newest = (*newest).max(newest_in_text(value));
+                    let errors = intake::take_json(world, value, met);
+                    mishaps.extend(errors.iter().map(|error| Mishap { line: Some(1), message: error.to_string() }));
+                }
                 Err(error) => {
                     mishaps.push(Mishap { line: Some(error.line()), message: error.to_string() });
                     break;
@@ -104,16 +112,65 @@ const PAST_TIMES: &[&str] = &[
 
 /// Returns the newest time of the past that an object tells.
 fn newest_time(value: &Value) -> Option<Timestamp> {
-    match value {
-        Value::Object(fields) => fields
-            .iter()
-            .filter_map(|(name, value)| match value {
-                Value::String(text) if PAST_TIMES.contains(&name.as_str()) => text.parse().ok(),
-                value => newest_time(value),
-            })
-            .max(),
-        Value::Array(values) => values.iter().filter_map(newest_time).max(),
-        _ => None,
+    value.deserialize_any(Newest { is_time: false }).unwrap_or_default()
+}
+
+/// Returns the newest time of the past that a piece of JSON tells, without building the value.
+fn newest_in_text(text: &RawValue) -> Option<Timestamp> {
+    text.deserialize_any(Newest { is_time: false }).unwrap_or_default()
+}
+
+/// Looks for the newest time in whatever it is given.
+#[derive(Clone, Copy)]
+struct Newest {
+    /// The value stands under one of the names of times.
+    is_time: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Newest {
+    type Value = Option<Timestamp>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Newest {
+    type Value = Option<Timestamp>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any JSON")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let mut newest = None;
+        while let Some(name) = fields.next_key::<Cow<'de, str>>()? {
+            newest = newest.max(fields.next_value_seed(Self { is_time: PAST_TIMES.contains(&name.as_ref()) })?);
+        }
+        Ok(newest)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self::Value, A::Error> {
+        let mut newest = None;
+        while let Some(time) = values.next_element_seed(Self { is_time: false })? {
+            newest = newest.max(time);
+        }
+        Ok(newest)
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(if self.is_time { text.parse().ok() } else { None })
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
     }
 }
 
@@ -134,5 +191,35 @@ mod tests {
         let spec = pod.spec.as_ref().expect("it has one");
         assert_eq!((spec.host_network, spec.priority), (Some(true), Some(7)));
         assert_eq!((spec.containers[0].name.as_str(), spec.containers[0].image.as_deref()), ("y", Some("no")));
+    }
+
+    #[test]
+    fn json_is_read_as_yaml_is_whatever_list_it_comes_in() {
+        let pod = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop",
+            "creationTimestamp": "2026-01-01T10:00:00Z"}, "spec": {"containers": []}, "status": {"startTime": "2026-01-01T10:05:00Z"}}"#;
+        let bare = pod.replace(r#""apiVersion": "v1", "kind": "Pod", "#, "");
+        let old = pod.replace(r#""v1""#, r#""v1beta3""#);
+        let forms = [
+            pod.to_owned(),
+            old.clone(),
+            format!("[{pod}]"),
+            format!(r#"{{"apiVersion": "v1", "items": [{pod}], "kind": "List"}}"#),
+            format!(r#"{{"kind": "PodList", "apiVersion": "v1", "items": [{bare}]}}"#),
+            format!(r#"{{"kind": "List", "items": [{{"kind": "List", "items": [{old}]}}]}}"#),
+        ];
+        for form in forms {
+            let (mut world, mut met, mut newest) = (World::default(), Met::default(), None);
+            let mishaps = take_text(&mut world, &mut met, &mut newest, &form);
+            assert!(mishaps.is_empty(), "{form}: {mishaps:?}");
+            assert!(world.pods.get("shop", "web").present().is_some(), "{form}");
+            assert!(met.kinds.contains(&("Pod".to_owned(), "shop".to_owned())), "{form}");
+            assert_eq!(newest, "2026-01-01T10:05:00Z".parse().ok(), "{form}");
+        }
+        let broken = r#"{"kind": "List", "items": [{"kind": "Pod", "metadata": {"name": 7}}, {"no": "kind"}, 7]}"#;
+        let mishaps = take_text(&mut World::default(), &mut Met::default(), &mut None, broken);
+        let messages: Vec<&str> = mishaps.iter().map(|mishap| mishap.message.as_str()).collect();
+        assert_eq!(messages.len(), 3, "{messages:?}");
+        assert!(messages[0].contains("Pod") && messages[0].contains("string"), "{messages:?}");
+        assert!(messages[1].contains("no kind") && messages[2].contains("no kind"), "{messages:?}");
     }
 }

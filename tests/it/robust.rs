@@ -1,8 +1,8 @@
 //! What is missing, odd or late may cost certainty, never truth: the cases again, with less and worse to go by.
 
-use podoctor::diagnosis::{Catalogue, Certainty, Diagnosis, Verdict};
-use podoctor::facts::World;
+use podoctor::diagnosis::{Catalogue, Certainty, Diagnosis, Verdict, diagnose};
 use podoctor::facts::intake::{self, Met};
+use podoctor::facts::{Facts, PodView, Subject, World};
 use podoctor::gather::files;
 use podoctor::question::{self, Answer};
 use podoctor::target::{self, Target};
@@ -296,4 +296,27 @@ fn several_failing_containers_are_each_told() {
     assert!(told.contains(&("cgroup-oom", Some("a"))), "{told:?}");
     assert!(told.contains(&("image-not-found", Some("c"))), "{told:?}");
     assert!(told.contains(&("app-exit-error", Some("b"))), "{told:?}");
+}
+
+#[test]
+fn a_pod_that_a_survey_passes_over_is_not_sick() {
+    let mut faults = Vec::new();
+    let mut passed_over = 0;
+    for case in CASES.iter() {
+        let snapshot = files::read(std::slice::from_ref(&case.folder));
+        let world = &snapshot.world;
+        let calm =
+            world.pods.seen().map(PodView::new).filter(|pod| pod.is_calm(case.now) && !world.has_complaints(*pod));
+        for pod in calm {
+            passed_over += 1;
+            let facts = Facts { now: case.now, world, subject: Subject::Pod(pod) };
+            let diagnosis = diagnose(&facts, &Catalogue::default());
+            if diagnosis.verdict == Verdict::Sick {
+                let cause = diagnosis.answer().map(|finding| finding.cause.id);
+                faults.push(format!("{}: {} is told as {cause:?}", case.name, pod.name()));
+            }
+        }
+    }
+    assert!(passed_over > 20, "only {passed_over} pods are calm");
+    assert!(faults.is_empty(), "{faults:#?}");
 }
