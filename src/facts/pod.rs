@@ -112,6 +112,11 @@ impl<'w> PodView<'w> {
         self.meta().deletion_timestamp.as_ref().map(|t| t.0)
     }
 
+    /// Returns when its deletion was asked for: the deadline less the grace period.
+    pub fn deletion_asked(&self) -> Option<Timestamp> {
+        self.deletion_deadline().map(|deadline| deadline.checked_sub(self.grace()).unwrap_or(deadline))
+    }
+
     /// Returns the grace period of its deletion, of its spec, or the default of 30 s.
     pub fn grace(&self) -> SignedDuration {
         let seconds = self

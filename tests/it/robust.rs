@@ -320,3 +320,36 @@ fn a_pod_that_a_survey_passes_over_is_not_sick() {
     assert!(passed_over > 20, "only {passed_over} pods are calm");
     assert!(faults.is_empty(), "{faults:#?}");
 }
+
+#[test]
+fn a_grace_period_and_thresholds_beyond_all_reason_are_survived() {
+    let pod = |seconds: i64| {
+        json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "web", "namespace": "shop", "creationTimestamp": "2026-01-01T10:00:00Z",
+                "deletionTimestamp": "2026-01-01T10:05:00Z", "deletionGracePeriodSeconds": seconds},
+            "spec": {"nodeName": "n1", "containers": [{"name": "app", "image": "x", "readinessProbe":
+                {"httpGet": {"port": 80}, "periodSeconds": i32::MAX, "failureThreshold": i32::MAX, "successThreshold": i32::MAX}}]},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}], "containerStatuses":
+                [{"name": "app", "image": "x", "imageID": "", "ready": false, "restartCount": i32::MAX,
+                  "state": {"running": {"startedAt": "2026-01-01T10:00:01Z"}}}]}})
+    };
+    let event = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "web.1", "namespace": "shop"},
+        "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "web"}, "type": "Warning", "reason": "FailedKillPod",
+        "message": "error killing pod: failed to \"KillPodSandbox\": plugin type=\"calico\" failed (delete): timeout",
+        "lastTimestamp": "2026-01-01T10:05:30Z"});
+    for seconds in [i64::MIN, -1, 0, i64::MAX] {
+        let mut alive = pod(seconds);
+        alive["metadata"].as_object_mut().expect("an object").remove("deletionTimestamp");
+        for pod in [pod(seconds), alive] {
+            let (mut world, mut met) = (World::default(), Met::default());
+            for object in [pod, event.clone()] {
+                assert!(intake::take(&mut world, object, &mut met).is_empty());
+            }
+            for now in ["2026-01-01T10:04:00Z", "2026-01-01T10:09:00Z"] {
+                let target = target::parse("shop/web").expect("a target");
+                let answer = question::answer(&world, now.parse().expect("a time"), &target, &Catalogue::default());
+                assert!(matches!(answer, Ok(Answer::One { .. })), "{seconds}: {answer:?}");
+            }
+        }
+    }
+}

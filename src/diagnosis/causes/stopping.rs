@@ -44,7 +44,7 @@ impl<'w> Stopping<'w> {
     pub fn of(facts: &Facts<'w>) -> Option<Self> {
         let pod = facts.pod().filter(|pod| pod.stage() == Stage::Terminating)?;
         let deadline = pod.deletion_deadline()?;
-        let asked = deadline.checked_sub(pod.grace()).unwrap_or(deadline);
+        let asked = pod.deletion_asked()?;
         let all_ended = !pod.containers().any(|container| container.is_running());
         Some(Self { pod, asked, deadline, overdue: facts.since(deadline), all_ended })
     }

@@ -160,7 +160,7 @@ fn while_stopping(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Finding> {
     }
     let about = |event: &&Event| {
         matches!(event.reason.as_str(), "FailedKillPod" | "FailedSync")
-            && event.last.is_none_or(|last| last >= deadline - pod.grace())
+            && event.last.is_none_or(|last| Some(last) >= pod.deletion_asked())
             && sandbox::cni(&event.text().to_ascii_lowercase()).is_some()
     };
     let event = pod.events_seen(facts.world).filter(about).last()?;

@@ -73,7 +73,7 @@ fn while_stopping(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Finding> {
         return None;
     }
     // The deadline is the moment of the delete plus the grace period.
-    let deleted = pod.deletion_deadline()? - pod.grace();
+    let deleted = pod.deletion_asked()?;
     let node = step::node_name(facts);
     let words = |finding: Finding| {
         let finding = finding.says(

@@ -68,7 +68,7 @@ fn stops(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Wait> {
     let evidence = [Evidence::field(
         "pod.metadata.deletionTimestamp",
         format!("{deadline} (grace period {grace} s)"),
-        Some(deadline - pod.grace()),
+        pod.deletion_asked(),
     )];
     Some(if left.is_positive() {
         wait(
@@ -319,7 +319,10 @@ fn allowance(container: ContainerView<'_>) -> SignedDuration {
     };
     let startup = spec.startup_probe.as_ref().map(|probe| budget(probe, probe.failure_threshold.unwrap_or(3)));
     // A readiness probe that succeeds at its second try is normal.
-    let readiness = spec.readiness_probe.as_ref().map(|probe| budget(probe, 2 + probe.success_threshold.unwrap_or(1)));
+    let readiness = spec
+        .readiness_probe
+        .as_ref()
+        .map(|probe| budget(probe, probe.success_threshold.unwrap_or(1).saturating_add(2)));
     let stated = startup.unwrap_or(SignedDuration::ZERO) + readiness.unwrap_or(SignedDuration::ZERO);
     stated.max(WARMING_UP)
 }
