@@ -141,3 +141,33 @@ fn the_image_runs_as_a_numbered_user_that_is_not_root() {
         "the image builds with another Rust"
     );
 }
+
+/// Cargo must find every target it is told of, and the compiler every file that the source holds in it.
+#[test]
+fn the_image_is_built_from_all_that_cargo_asks_for() {
+    let root = source::root();
+    let context = tempfile::tempdir().expect("a folder");
+    for path in text(".dockerignore").lines().filter_map(|line| line.strip_prefix('!')) {
+        let within = if root.join(path).is_dir() { source::files(path, "") } else { BTreeSet::from([path.to_owned()]) };
+        for file in within {
+            let copy = context.path().join(&file);
+            std::fs::create_dir_all(copy.parent().expect("a folder")).expect("it can be made");
+            std::fs::copy(root.join(&file), copy).expect("it can be copied");
+        }
+    }
+    let cargo = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--offline", "--no-deps", "--format-version", "1"])
+        .current_dir(context.path())
+        .output()
+        .expect("cargo runs");
+    assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+    let mut embedded = 0;
+    for file in source::files("src", ".rs") {
+        for path in text(&file).split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            let path = context.path().join(&file).parent().expect("a folder").join(path);
+            assert!(path.exists(), "{file} holds {}, which the image does not have", path.display());
+            embedded += 1;
+        }
+    }
+    assert!(embedded > 5, "{embedded} files are embedded");
+}
