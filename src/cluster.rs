@@ -11,6 +11,7 @@ pub use error::ReadError;
 pub use resource::{Resource, log as log_path};
 pub use watch::Seen;
 
+use futures_util::AsyncReadExt;
 use http::Request;
 use hyper_util::client::proxy::matcher::Matcher;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -85,7 +86,12 @@ impl Cluster {
     pub async fn get(&self, path: &str) -> Result<String, ReadError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let request = Request::get(path).body(Vec::new()).map_err(|error| ReadError::Other(error.to_string()))?;
-        self.client.request_text(request).await.map_err(|error| ReadError::from_kube(error, path))
+        let answer = self.client.request_stream(request).await.map_err(|error| ReadError::from_kube(error, path))?;
+        let mut text = Vec::new();
+        // One buffer that grows: the client's own way to a text holds it three times.
+        std::pin::pin!(answer).read_to_end(&mut text).await.map_err(|error| ReadError::broken_off(&error))?;
+        // Logs come in whatever encoding an app writes.
+        Ok(String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     /// Returns how many requests were sent so far.

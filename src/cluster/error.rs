@@ -38,6 +38,11 @@ impl ReadError {
         Self::NoConfig(error.to_string())
     }
 
+    /// The answer ended before its end.
+    pub(super) fn broken_off(error: &std::io::Error) -> Self {
+        Self::Unreachable(format!("its answer broke off: {}", chain(error)))
+    }
+
     pub(super) fn from_kube(error: kube::Error, path: &str) -> Self {
         match error {
             kube::Error::Api(status) => match status.code {

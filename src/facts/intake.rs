@@ -3,10 +3,11 @@
 //! Values of Secrets and ConfigMaps are dropped here, before anything else sees them: only their keys enter.
 
 use super::event::Event;
+use super::lean::meta_without_managed_fields;
 use super::objects::Objects;
 use super::world::{Keys, World, key};
 use k8s_openapi::Metadata;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodSpec, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -72,8 +73,19 @@ pub fn take(world: &mut World, object: Value, met: &mut Met) -> Vec<IntakeError>
 struct Head<'a> {
     #[serde(borrow)]
     kind: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "apiVersion")]
+    api_version: Option<Cow<'a, str>>,
     #[serde(borrow)]
     items: Option<Vec<&'a RawValue>>,
+}
+
+/// A pod as nearly all are; there are most of them by far.
+#[derive(Deserialize)]
+struct PlainPod {
+    #[serde(deserialize_with = "meta_without_managed_fields")]
+    metadata: ObjectMeta,
+    spec: Option<PodSpec>,
+    status: Option<PodStatus>,
 }
 
 /// Takes in a piece of JSON as [`take`] does, object by object: of a long list only one is a value at a time, and pods,
@@ -82,35 +94,52 @@ pub fn take_json(world: &mut World, json: &RawValue, met: &mut Met) -> Vec<Intak
     if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json.get()) {
         return items.into_iter().flat_map(|item| take_json(world, item, met)).collect();
     }
-    let head = serde_json::from_str::<Head<'_>>(json.get()).unwrap_or_default();
-    let kind = head.kind.unwrap_or_default();
-    match (kind.strip_suffix("List"), head.items) {
+    let Head { kind, api_version, items } = serde_json::from_str(json.get()).unwrap_or_default();
+    let kind = kind.unwrap_or_default();
+    match (kind.strip_suffix("List"), items) {
         (Some(""), Some(items)) => items.into_iter().flat_map(|item| take_json(world, item, met)).collect(),
-        (Some("Pod"), Some(items)) => {
-            met.kinds.insert(("Pod".to_owned(), String::new()));
-            items.into_iter().flat_map(|item| take_pod(world, item, met)).collect()
+        (Some(element), Some(items)) => {
+            met.kinds.insert((element.to_owned(), String::new()));
+            items.into_iter().flat_map(|item| take_item(world, item, element, api_version.as_deref(), met)).collect()
         }
-        _ if kind == "Pod" => take_pod(world, json, met),
-        _ => take_value(world, json, None, met),
+        _ => take_item(world, json, &kind, None, met),
     }
 }
 
-fn take_pod(world: &mut World, json: &RawValue, met: &mut Met) -> Vec<IntakeError> {
-    // What is not of today's form goes the long way, where the version is put aside and an error gets its words.
-    let Ok(pod) = serde_json::from_str::<Pod>(json.get()) else { return take_value(world, json, Some("Pod"), met) };
-    let (namespace, name) = key(&pod.metadata);
-    met.kinds.insert(("Pod".to_owned(), namespace.clone()));
-    world.pods.insert(&namespace, &name, pod);
-    Vec::new()
-}
-
-/// Takes in JSON as a value; `kind` = what it is where it does not say so itself.
-fn take_value(world: &mut World, json: &RawValue, kind: Option<&str>, met: &mut Met) -> Vec<IntakeError> {
+/// Takes in one object as [`take`] does, of a kind and version that it need not say itself.
+pub fn take_item(
+    world: &mut World,
+    json: &RawValue,
+    kind: &str,
+    api_version: Option<&str>,
+    met: &mut Met,
+) -> Vec<IntakeError> {
+    // What is not of today's form, or needs its managed fields, goes the long way, where an error gets its words.
+    if kind == "Pod"
+        && let Ok(PlainPod { metadata, spec, status }) = serde_json::from_str(json.get())
+        && metadata.finalizers.is_none()
+    {
+        let (namespace, name) = key(&metadata);
+        met.kinds.insert((kind.to_owned(), namespace.clone()));
+        world.pods.insert(&namespace, &name, Pod { metadata, spec, status });
+        return Vec::new();
+    }
     let mut value = serde_json::from_str::<Value>(json.get()).unwrap_or_default();
-    if let (Some(kind), Some(fields)) = (kind, value.as_object_mut()) {
-        fields.entry("kind").or_insert_with(|| kind.into());
+    if let Some(fields) = value.as_object_mut() {
+        for (name, text) in [("kind", Some(kind)), ("apiVersion", api_version)] {
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                fields.entry(name).or_insert_with(|| text.into());
+            }
+        }
     }
     take(world, value, met)
+}
+
+/// Drops the largest part of many objects: only who set a finalizer is ever asked of it.
+fn drop_managed_fields(meta: &mut ObjectMeta) {
+    if meta.finalizers.is_none() {
+        meta.managed_fields = None;
+    }
 }
 
 fn take_one(world: &mut World, kind: &str, object: Value, met: &mut Met) -> Result<(), IntakeError> {
@@ -172,7 +201,8 @@ fn typed<T>(objects: &mut Objects<T>, kind: &str, object: Value) -> Result<(), I
 where
     T: DeserializeOwned + Metadata<Ty = ObjectMeta>,
 {
-    let object: T = parse(kind, object)?;
+    let mut object: T = parse(kind, object)?;
+    drop_managed_fields(object.metadata_mut());
     let (namespace, name) = key(object.metadata());
     objects.insert(&namespace, &name, object);
     Ok(())

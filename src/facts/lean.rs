@@ -199,36 +199,54 @@ impl LeanState {
     }
 }
 
-/// Reads metadata without what nobody here needs: managed fields are the largest part of many objects.
+/// Reads metadata without managed fields, and without others' annotations.
 fn lean_meta<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    let mut meta = meta_without_managed_fields(deserializer)?;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.retain(|key, _| key.starts_with(OUR_ANNOTATIONS));
+    }
+    meta.annotations = meta.annotations.filter(|annotations| !annotations.is_empty());
+    Ok(meta)
+}
+
+/// Reads metadata without managed fields, which are the largest part of many objects.
+///
+/// # Errors
+/// Where it is no metadata.
+pub fn meta_without_managed_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     #[derive(Deserialize, Default)]
     #[serde(rename_all = "camelCase", default)]
     struct Lean {
         name: Option<String>,
+        generate_name: Option<String>,
         namespace: Option<String>,
         uid: Option<String>,
         resource_version: Option<String>,
+        generation: Option<i64>,
         creation_timestamp: Option<Time>,
         deletion_timestamp: Option<Time>,
+        deletion_grace_period_seconds: Option<i64>,
         labels: Option<BTreeMap<String, String>>,
         annotations: Option<BTreeMap<String, String>>,
         owner_references: Option<Vec<OwnerReference>>,
+        finalizers: Option<Vec<String>>,
     }
     let lean = Lean::deserialize(deserializer)?;
-    let annotations = lean.annotations.map(|mut annotations| {
-        annotations.retain(|key, _| key.starts_with(OUR_ANNOTATIONS));
-        annotations
-    });
     Ok(ObjectMeta {
         name: lean.name,
+        generate_name: lean.generate_name,
         namespace: lean.namespace,
         uid: lean.uid,
         resource_version: lean.resource_version,
+        generation: lean.generation,
         creation_timestamp: lean.creation_timestamp,
         deletion_timestamp: lean.deletion_timestamp,
+        deletion_grace_period_seconds: lean.deletion_grace_period_seconds,
         labels: lean.labels,
-        annotations: annotations.filter(|annotations| !annotations.is_empty()),
+        annotations: lean.annotations,
         owner_references: lean.owner_references,
-        ..ObjectMeta::default()
+        finalizers: lean.finalizers,
+        managed_fields: None,
+        self_link: None,
     })
 }

@@ -64,7 +64,7 @@ pub fn read_at(paths: &[PathBuf], at: Option<Timestamp>) -> Snapshot {
         if path.as_os_str() == "-" {
             let mut bytes = Vec::new();
             match std::io::stdin().read_to_end(&mut bytes) {
-                Ok(_) => reader.text(path, &decoded(&bytes), at.unwrap_or_else(Timestamp::now)),
+                Ok(_) => reader.text(path, &decoded(bytes), at.unwrap_or_else(Timestamp::now)),
                 Err(error) => reader.mishap(path, None, error.to_string()),
             }
         } else {
@@ -121,7 +121,7 @@ impl Reader {
             Ok(bytes) => bytes,
             Err(error) => return self.mishap(path, None, error.to_string()),
         };
-        let text = decoded(&bytes);
+        let text = decoded(bytes);
         if path.ends_with(bundle::READINGS) {
             return match serde_json::from_str(&text) {
                 Ok(readings) => self.readings = Some(readings),
@@ -260,15 +260,20 @@ fn dumped_logs(text: &str) -> Vec<(&str, &str)> {
 }
 
 /// Decodes a text; PowerShell writes UTF-16 where others write UTF-8.
-fn decoded(bytes: &[u8]) -> String {
+fn decoded(bytes: Vec<u8>) -> String {
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) if !text.starts_with('\u{feff}') => return text,
+        Ok(text) => text.into_bytes(),
+        Err(error) => error.into_bytes(),
+    };
     let wide = |of: fn([u8; 2]) -> u16| {
         let units = bytes[2..].as_chunks::<2>().0.iter().map(|pair| of(*pair));
         char::decode_utf16(units).map(|sign| sign.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
     };
-    match bytes {
+    match bytes[..] {
         [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
         [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
-        _ => String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).into_owned(),
+        _ => String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)).into_owned(),
     }
 }
 

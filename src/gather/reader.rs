@@ -5,7 +5,8 @@ use crate::cluster::{Cluster, ReadError, Resource, log_path};
 use crate::facts::World;
 use crate::facts::intake::{self, Met};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 use tokio::time::Instant;
 
@@ -14,6 +15,20 @@ const LOG_LINES: u32 = 100;
 const LOG_BYTES: u32 = 64 * 1024;
 /// Lists that could be long are cut: what is beyond is not needed for one question.
 const LIST_LIMIT: &str = "500";
+
+/// What a list says of its own end.
+#[derive(Deserialize)]
+struct Cut {
+    metadata: PageMeta,
+}
+
+/// The metadata of a list.
+#[derive(Deserialize, Default)]
+pub struct PageMeta {
+    /// Where the next page begins; empty = there is none.
+    #[serde(rename = "continue", default)]
+    pub next: String,
+}
 
 /// A world in the making.
 pub struct Reader<'a> {
@@ -107,10 +122,10 @@ impl<'a> Reader<'a> {
             }
             return;
         }
-        match serde_json::from_str::<Value>(&text) {
-            Ok(value) => {
-                let cut = value.pointer("/metadata/continue").and_then(Value::as_str).is_some_and(|c| !c.is_empty());
-                for error in intake::take(&mut self.world, value, &mut Met::default()) {
+        match serde_json::from_str::<&RawValue>(&text) {
+            Ok(json) => {
+                let cut = serde_json::from_str::<Cut>(&text).is_ok_and(|list| !list.metadata.next.is_empty());
+                for error in intake::take_json(&mut self.world, json, &mut Met::default()) {
                     self.world.note_unread(words(need), error.to_string());
                 }
                 if cut {

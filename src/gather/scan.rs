@@ -5,7 +5,7 @@
 
 use super::live::REQUESTS_PER_QUESTION;
 use super::needs::{self, Need};
-use super::reader::Reader;
+use super::reader::{PageMeta, Reader};
 use crate::cluster::{Cluster, ReadError, Resource};
 use crate::facts::intake::{self, Met};
 use crate::facts::lean::LeanPod;
@@ -14,7 +14,6 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as api;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use tokio::time::Instant;
@@ -96,12 +95,6 @@ struct Page<'a> {
     items: Vec<&'a RawValue>,
 }
 
-#[derive(Deserialize, Default)]
-struct PageMeta {
-    #[serde(rename = "continue", default)]
-    next: String,
-}
-
 /// Reads a collection page by page and hands each item over; returns how many there were.
 async fn pages(
     reader: &mut Reader<'_>,
@@ -138,11 +131,8 @@ fn take_any(world: &mut World, item: &RawValue) {
 }
 
 fn take_as(world: &mut World, kind: &str, item: &RawValue) {
-    if let Ok(Value::Object(mut fields)) = serde_json::from_str::<Value>(item.get()) {
-        fields.insert("kind".to_owned(), Value::String(kind.to_owned()));
-        for error in intake::take(world, Value::Object(fields), &mut Met::default()) {
-            world.note_unread(kind.to_lowercase(), error.to_string());
-        }
+    for error in intake::take_item(world, item, kind, None, &mut Met::default()) {
+        world.note_unread(kind.to_lowercase(), error.to_string());
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::facts::World;
 use crate::facts::intake::{self, Met};
 use jiff::Timestamp;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -143,6 +143,11 @@ impl<'de> Visitor<'de> for Newest {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
         let mut newest = None;
         while let Some(name) = fields.next_key::<Cow<'de, str>>()? {
+            if name == "managedFields" {
+                // Often the largest part of an object; its times are those of edits.
+                fields.next_value::<IgnoredAny>()?;
+                continue;
+            }
             newest = newest.max(fields.next_value_seed(Self { is_time: PAST_TIMES.contains(&name.as_ref()) })?);
         }
         Ok(newest)
