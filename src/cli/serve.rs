@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
+/// The bot mostly waits; a thread a core would cost memory on large nodes and gain nothing.
+const THREADS: usize = 2;
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Secrets come from the environment: SLACK_BOT_TOKEN, and SLACK_APP_TOKEN (socket mode) or SLACK_SIGNING_SECRET (http mode);
@@ -30,7 +33,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let settings = reloader.current().clone();
     let credentials = tokens?.for_mode(settings.slack.mode)?;
     log_to_stderr("info");
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?.block_on(async {
         let clusters = app::clusters(&settings).await?;
         let store = app::store(&settings)?;
         let app = App::build(settings, credentials, clusters, store).await?.reloading(reloader);
@@ -43,8 +46,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Logs to standard error: lines for people on a terminal, JSON elsewhere. `RUST_LOG` overrides the level.
 pub fn log_to_stderr(default: &str) {
     let filter = EnvFilter::try_from_default_env()
-        // Libraries below would log addresses that are secrets.
-        .unwrap_or_else(|_| EnvFilter::new(format!("warn,podoctor={default}")));
+        // Libraries below would log addresses that are secrets; kube each answer that is no success, which we tell ourselves.
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,kube_client=off,podoctor={default}")));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         subscriber.with_target(false).init();

@@ -42,8 +42,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// How many pods are diagnosed at once for alerts.
-const DIAGNOSES: usize = 8;
+/// How many pods are diagnosed at once for alerts. Each holds what it reads; when much is sick at once, the first alerts
+/// wait for their companions anyway.
+const DIAGNOSES: usize = 2;
 /// How long what was diagnosed waits for what breaks in the same moment, so that a storm is seen as one.
 const GATHER: SignedDuration = SignedDuration::from_millis(700);
 /// When a pod is asked about again whose diagnosis said that it only waits, and one that could not be read.
@@ -52,7 +53,7 @@ const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(15);
 /// The longest sleep of the loop.
 const LONGEST: Duration = Duration::from_secs(3_600);
 /// How many events may wait; a watch that is faster waits itself.
-const BACKLOG: usize = 1_024;
+const BACKLOG: usize = 128;
 
 /// Something that the loop hears of.
 pub enum Event {
