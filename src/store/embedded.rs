@@ -47,6 +47,8 @@ impl Embedded {
         // In memory there is no log; then this says so, and that is well.
         let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        // In KiB; the whole store is seldom larger.
+        connection.pragma_update(None, "cache_size", -256).map_err(failed)?;
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
         let done = usize::try_from(version).unwrap_or(usize::MAX);
         let Some(missing) = MIGRATIONS.get(done..) else {

@@ -12,6 +12,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{client_async_tls_with_config, connect_async_with_config};
 
+/// What a socket reads at once, in bytes. Envelopes are small, and each socket holds such a buffer all the time.
+const READ_BUFFER: usize = 8 * 1024;
 /// The longest answer of a proxy that is read.
 const ANSWER_LIMIT: usize = 16 * 1024;
 
@@ -20,7 +22,7 @@ const ANSWER_LIMIT: usize = 16 * 1024;
 /// # Errors
 /// In words that hold neither the address nor the proxy's password.
 pub async fn open(url: &str, proxies: &Matcher) -> Result<Socket, String> {
-    let config = Some(WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)));
+    let config = Some(WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).read_buffer_size(READ_BUFFER));
     let request = url.into_client_request().map_err(|error| kind_of(&error))?;
     let Some(proxy) = proxy_for(request.uri(), proxies) else {
         // Without Nagle: an acknowledgement is a small packet that somebody waits for.
