@@ -1,4 +1,4 @@
-//! Who may ask. Pure: people and groups come in, a decision comes out; what cannot be decided is refused.
+//! Who may ask, act and approve. Pure: people and groups come in, a decision comes out; what cannot be decided is refused.
 
 use crate::settings::pattern;
 use crate::settings::{Access, Ask, Grant};
@@ -15,6 +15,27 @@ pub struct Who {
     pub channel: String,
 }
 
+/// What somebody is in the workspace, as the chat says at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    Member,
+    Guest,
+    Stranger,
+    /// A bot, or somebody who was deleted.
+    Nobody,
+    /// The chat did not say; why.
+    Unknown(String),
+}
+
+/// What a person wants to do to a remedy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Propose, confirm, withdraw.
+    Act,
+    /// Confirm what several people must confirm.
+    Approve,
+}
+
 /// Why a person is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -22,6 +43,16 @@ pub enum Refusal {
     Stranger,
     /// No rule lets them ask about this.
     NotAllowed { who_may: Vec<String> },
+    /// Guests change nothing.
+    Guest,
+    /// Neither do bots and deleted people.
+    Nobody,
+    /// Whether they may could not be found out.
+    Unsure { why: String },
+    /// No rule lets them change this.
+    MayNotChange { who_may: Vec<String> },
+    /// Kubernetes does not let them; `user` is who they are there.
+    Kubernetes { user: String, right: String },
 }
 
 /// Decides whether a person may ask about a namespace of a cluster (`None` = about all of it).
@@ -45,6 +76,46 @@ pub fn may_ask(
     }
 }
 
+/// Decides whether a person may propose, confirm or withdraw a change in all these namespaces of a cluster (`None` = of an
+/// object of the cluster).
+///
+/// # Errors
+/// Says why they may not.
+pub fn may_change(
+    access: &Access,
+    own_team: &str,
+    (who, standing): (&Who, &Standing),
+    role: Role,
+    cluster: &str,
+    namespaces: &[Option<&str>],
+) -> Result<(), Refusal> {
+    if who.team.as_deref().is_some_and(|team| team != own_team) {
+        return Err(Refusal::Stranger);
+    }
+    match standing {
+        Standing::Member => {}
+        Standing::Guest => return Err(Refusal::Guest),
+        Standing::Stranger => return Err(Refusal::Stranger),
+        Standing::Nobody => return Err(Refusal::Nobody),
+        Standing::Unknown(why) => return Err(Refusal::Unsure { why: why.clone() }),
+    }
+    let approvers: &[Grant] = if role == Role::Approve { &access.approve } else { &[] };
+    let grants: Vec<&Grant> = access.act.iter().chain(approvers).collect();
+    let everywhere = |person: &dyn Fn(&Grant, Option<&str>) -> bool| {
+        !namespaces.is_empty() && namespaces.iter().all(|ns| grants.iter().any(|grant| person(grant, *ns)))
+    };
+    if everywhere(&|grant, namespace| covers(grant, who, cluster, namespace)) {
+        return Ok(());
+    }
+    let here = grants.iter().filter(|grant| namespaces.iter().all(|ns| reaches(grant, cluster, *ns)));
+    Err(Refusal::MayNotChange { who_may: people(here.copied()) })
+}
+
+/// Returns the groups that the rules for acting and approving name.
+pub fn groups_for_changing(access: &Access) -> Vec<&str> {
+    access.act.iter().chain(&access.approve).flat_map(|grant| grant.groups.iter().map(String::as_str)).collect()
+}
+
 /// Returns the groups that the rules for asking name, so that only these need to be looked up.
 pub fn groups_for_asking(access: &Access) -> Vec<&str> {
     match &access.ask {
@@ -57,19 +128,24 @@ fn covers(grant: &Grant, who: &Who, cluster: &str, namespace: Option<&str>) -> b
     let named = grant.users.contains(&who.id)
         || grant.channels.contains(&who.channel)
         || grant.groups.iter().any(|group| who.groups.contains(group));
+    named && reaches(grant, cluster, namespace)
+}
+
+/// Tells whether a grant holds for a namespace of a cluster, whoever is meant.
+fn reaches(grant: &Grant, cluster: &str, namespace: Option<&str>) -> bool {
     let cluster = grant.clusters.is_empty() || grant.clusters.iter().any(|p| pattern::matches(p, cluster));
     let namespace = match namespace {
         _ if grant.namespaces.is_empty() => true,
         Some(namespace) => grant.namespaces.iter().any(|p| pattern::matches(p, namespace)),
-        // All namespaces at once: only where all are granted.
+        // All namespaces at once, or an object of the cluster: only where all are granted.
         None => grant.namespaces.iter().any(|p| p == "*"),
     };
-    named && cluster && namespace
+    cluster && namespace
 }
 
-fn people(grants: &[Grant]) -> Vec<String> {
+fn people<'g>(grants: impl IntoIterator<Item = &'g Grant>) -> Vec<String> {
     let mut people: Vec<String> =
-        grants.iter().flat_map(|grant| grant.users.iter().chain(&grant.groups).cloned()).collect();
+        grants.into_iter().flat_map(|grant| grant.users.iter().chain(&grant.groups).cloned()).collect();
     people.sort();
     people.dedup();
     people
@@ -101,5 +177,50 @@ mod tests {
         assert!(may_ask(&access, "T0TEAM", &alice, "prod", Some("kube-system")).is_err());
         assert!(may_ask(&access, "T0TEAM", &alice, "prod", None).is_err());
         assert!(may_ask(&access, "T0TEAM", &who("U0BOB", Some("T0TEAM")), "prod", Some("team-a")).is_err());
+    }
+
+    fn changing(who: &Who, standing: Standing, role: Role, namespaces: &[Option<&str>]) -> Result<(), Refusal> {
+        let act = Grant {
+            users: vec!["U0ALICE".into()],
+            groups: vec!["S0ONCALL".into()],
+            namespaces: vec!["team-*".into()],
+            ..Grant::default()
+        };
+        let approve = Grant { users: vec!["U0BOB".into()], ..Grant::default() };
+        let access = Access { act: vec![act], approve: vec![approve], ..Settings::default().access };
+        may_change(&access, "T0TEAM", (who, &standing), role, "prod", namespaces)
+    }
+
+    #[test]
+    fn only_members_named_by_a_rule_change_anything() {
+        let (alice, bob) = (who("U0ALICE", Some("T0TEAM")), who("U0BOB", Some("T0TEAM")));
+        let here = [Some("team-a")];
+        assert_eq!(changing(&alice, Standing::Member, Role::Act, &here), Ok(()));
+        let refused = changing(&bob, Standing::Member, Role::Act, &here);
+        assert_eq!(refused, Err(Refusal::MayNotChange { who_may: vec!["S0ONCALL".into(), "U0ALICE".into()] }));
+        assert_eq!(changing(&bob, Standing::Member, Role::Approve, &here), Ok(()));
+        let in_group = Who { groups: vec!["S0ONCALL".into()], ..who("U0CAROL", Some("T0TEAM")) };
+        assert_eq!(changing(&in_group, Standing::Member, Role::Act, &here), Ok(()));
+        for (standing, refusal) in [
+            (Standing::Guest, Refusal::Guest),
+            (Standing::Stranger, Refusal::Stranger),
+            (Standing::Nobody, Refusal::Nobody),
+            (Standing::Unknown("ratelimited".into()), Refusal::Unsure { why: "ratelimited".into() }),
+        ] {
+            assert_eq!(changing(&alice, standing, Role::Act, &here), Err(refusal));
+        }
+        let elsewhere = who("U0ALICE", Some("T0OTHER"));
+        assert_eq!(changing(&elsewhere, Standing::Member, Role::Act, &here), Err(Refusal::Stranger));
+    }
+
+    #[test]
+    fn a_change_must_be_granted_everywhere_it_reaches() {
+        let alice = who("U0ALICE", Some("T0TEAM"));
+        for namespaces in [&[Some("team-a"), Some("prod")][..], &[None], &[]] {
+            assert!(changing(&alice, Standing::Member, Role::Act, namespaces).is_err(), "{namespaces:?}");
+        }
+        // Two rules may reach it together.
+        let bob = who("U0BOB", Some("T0TEAM"));
+        assert_eq!(changing(&bob, Standing::Member, Role::Approve, &[Some("team-a"), None]), Ok(()));
     }
 }

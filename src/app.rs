@@ -7,6 +7,8 @@ use crate::chat::front::{Incoming, What};
 use crate::chat::slack::{Inbox, SlackFront, http};
 use crate::cluster::ClusterSource;
 use crate::handlers::Clusters;
+use crate::handlers::answers::Answers;
+use crate::handlers::remedying::{self, Asked, Remedying};
 use crate::handlers::respond::Desk;
 use crate::handlers::watching::{self, Event, Watching};
 use crate::server::{self, Health};
@@ -32,6 +34,7 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 pub struct App {
     desk: Arc<Desk<SlackFront>>,
     watching: Option<(Watching<SlackFront, Embedded>, mpsc::Receiver<Event>)>,
+    remedying: (Remedying<SlackFront, Embedded>, mpsc::Receiver<Asked>),
     credentials: Credentials,
     listener: TcpListener,
     metrics: Arc<Metrics>,
@@ -40,7 +43,7 @@ pub struct App {
 
 impl App {
     /// Prepares everything that can fail: Slack's tokens, the address to listen on, and what the store remembers.
-    /// Without a store nothing is watched.
+    /// Without a store nothing is watched, and nothing can be changed.
     ///
     /// # Errors
     /// Says which of them cannot be used.
@@ -58,7 +61,7 @@ impl App {
         tracing::info!(team = own_team, bot = front.me().user_id, "slack accepts the bot token");
         let (front, settings) = (Arc::new(front), InForce::new(settings));
         let mut watch = None;
-        let watching = match store {
+        let watching = match store.clone().filter(|_| alerts(&settings.get())) {
             None => None,
             Some(store) => {
                 let (events, inbox) = watching::channel();
@@ -69,8 +72,28 @@ impl App {
                 Some((resumed.context("what the store remembers cannot be read")?, inbox))
             }
         };
-        let desk = Desk { front, clusters, settings, own_team, watch };
-        Ok(Self { desk: Arc::new(desk), watching, credentials, listener, metrics: Arc::default(), reloader: None })
+        let (remedies, wishes) = remedying::channel();
+        let answers: Arc<Answers> = Arc::default();
+        let remedying = Remedying {
+            front: front.clone(),
+            clusters: clusters.clone(),
+            settings: settings.clone(),
+            own_team: own_team.clone(),
+            store,
+            watch: watch.clone(),
+            answers: answers.clone(),
+            clock: Timestamp::now,
+        };
+        let desk = Desk { front, clusters, settings, own_team, watch, remedies: Some(remedies), answers };
+        Ok(Self {
+            desk: Arc::new(desk),
+            watching,
+            remedying: (remedying, wishes),
+            credentials,
+            listener,
+            metrics: Arc::default(),
+            reloader: None,
+        })
     }
 
     /// Puts the settings and the causes that were read in force, and lets the app take up changed ones while it runs.
@@ -125,6 +148,11 @@ impl App {
                 anyhow::bail!("the watch ended")
             });
         }
+        let (remedying, wishes) = self.remedying;
+        parts.spawn(async move {
+            remedying.run(wishes).await;
+            anyhow::bail!("the remedies ended")
+        });
         let mut work = JoinSet::new();
         tokio::pin!(stop);
         let ended = tokio::select! {
@@ -207,14 +235,21 @@ fn expanded(path: &str) -> std::path::PathBuf {
     }
 }
 
-/// Opens the store that the settings name; `None` = there is nowhere to tell an alert, so nothing is watched.
+/// Tells whether there is somewhere to tell an alert; without that nothing is watched.
+fn alerts(settings: &Settings) -> bool {
+    settings.slack.default_channel.is_some() || !settings.routes.is_empty()
+}
+
+/// Opens the store that the settings name; `None` = there is nothing to keep: no alerts and no remedies.
 ///
 /// # Errors
 /// Where it cannot be opened, with its path.
 pub fn store(settings: &Settings) -> anyhow::Result<Option<Embedded>> {
-    if settings.slack.default_channel.is_none() && settings.routes.is_empty() {
+    if !alerts(settings) {
         tracing::info!("no alerts: slack.default_channel and routes are not set");
-        return Ok(None);
+        if settings.remedies.is_empty() {
+            return Ok(None);
+        }
     }
     anyhow::ensure!(
         settings.store.kind != StoreKind::Kubernetes,

@@ -1,15 +1,17 @@
 //! The Kubernetes API: the client, and its errors in words.
 //!
 //! Everything is read as JSON text by path, so that what comes from a cluster and what comes from a file takes the same
-//! way into a [`World`](crate::facts::World). Reading is all this module can do.
+//! way into a [`World`](crate::facts::World). What writes stands in [`write`] alone.
 
 mod error;
 mod resource;
 mod watch;
+pub mod write;
 
 pub use error::ReadError;
 pub use resource::{Resource, log as log_path};
 pub use watch::Seen;
+pub use write::WriteError;
 
 use futures_util::AsyncReadExt;
 use http::Request;

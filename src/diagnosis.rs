@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod cause;
 pub mod causes;
 pub mod custom;
+pub mod finalizer;
 pub mod finding;
 pub mod fit;
 pub mod kubectl;

@@ -8,4 +8,5 @@ mod needs;
 mod reader;
 mod scan;
 pub mod snapshot;
+pub mod around;
 pub mod bundle;

@@ -1,10 +1,12 @@
 //! One file a thing that happens; each takes what it uses and returns what to say.
 
 pub mod clusters;
+pub mod answers;
 pub mod ask;
 pub mod status;
 pub mod quiet;
 pub mod respond;
 pub mod watching;
+pub mod remedying;
 
 pub use clusters::Clusters;

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! Slack ─► chat ─► handlers ─► gather ─► facts ─► diagnosis ─► render ─► chat ─► Slack
+//!                     └─► remedy (plan) ─► confirm ─► cluster::write
 //! ```
 
 pub mod target;
@@ -13,6 +14,7 @@ pub mod redact;
 pub mod facts;
 pub mod diagnosis;
 pub mod question;
+pub mod remedy;
 pub mod render;
 pub mod chat;
 pub mod cluster;

@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod markdown;
 pub mod message;
 pub mod phrase;
+pub mod plan;
 pub mod report;
 pub mod terminal;
 pub mod trial;

@@ -13,6 +13,10 @@ pub enum Kind {
     Incident,
     Digest,
     Silence,
+    /// A proposed remedy, and what became of it.
+    Remedy,
+    /// Something that was asked, confirmed, refused or done; never changed, never removed.
+    Audit,
 }
 
 impl Kind {
@@ -22,6 +26,8 @@ impl Kind {
             Self::Incident => "incident",
             Self::Digest => "digest",
             Self::Silence => "silence",
+            Self::Remedy => "remedy",
+            Self::Audit => "audit",
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The terminal as a front: what is said is printed, and what is typed is a command.
 
-use super::front::{Front, FrontError, Incoming, Person, Place, Posted, ReturnPath, What};
+use super::front::{Front, FrontError, Incoming, Person, Place, Posted, Profile, ReturnPath, Standing, What};
 use crate::render::message::Message;
 use crate::render::terminal::{self, Style};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A terminal. Messages have numbers; there is one conversation and one person.
 pub struct ConsoleFront {
@@ -79,7 +80,15 @@ impl Front for ConsoleFront {
         Ok(())
     }
 
-    async fn members(&self, _group: &str) -> Result<Vec<String>, FrontError> {
+    async fn standing(&self, _posted: &Posted) -> Result<Option<Standing>, FrontError> {
+        Ok(None)
+    }
+
+    async fn profile(&self, _person: &str) -> Result<Profile, FrontError> {
+        Ok(Profile::default())
+    }
+
+    async fn members(&self, _group: &str, _at_most: Duration) -> Result<Vec<String>, FrontError> {
         Ok(Vec::new())
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::render::message::Message;
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// A person of a chat, as the chat itself vouches for them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +28,27 @@ pub struct Posted {
     pub channel: String,
     /// The message's id in its channel (Slack's `ts`).
     pub id: String,
+}
+
+/// What the chat says of a person at this moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    pub team: Option<String>,
+    pub email: Option<String>,
+    pub is_bot: bool,
+    pub is_guest: bool,
+    /// Of another workspace.
+    pub is_stranger: bool,
+    pub is_deleted: bool,
+}
+
+/// How one of the bot's own messages stands in its conversation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The parent of the thread that it stands in; `None` = it stands in the conversation itself.
+    pub thread: Option<String>,
+    /// The key that it was posted with.
+    pub key: Option<String>,
 }
 
 /// A one-off way to answer a request where the bot may not post (Slack's `response_url`). A bearer secret: never printed.
@@ -129,6 +151,10 @@ pub trait Front: Send + Sync {
         message: &Message,
         everyone: bool,
     ) -> impl Future<Output = Result<(), FrontError>> + Send;
-    /// Returns the people of a user group, fresh enough to decide by.
-    fn members(&self, group: &str) -> impl Future<Output = Result<Vec<String>, FrontError>> + Send;
+    /// Returns how one of the bot's own messages stands; `None` = it is not the bot's, or not there.
+    fn standing(&self, posted: &Posted) -> impl Future<Output = Result<Option<Standing>, FrontError>> + Send;
+    /// Returns what the chat says of a person right now.
+    fn profile(&self, person: &str) -> impl Future<Output = Result<Profile, FrontError>> + Send;
+    /// Returns the people of a user group, as they were at most so long ago.
+    fn members(&self, group: &str, at_most: Duration) -> impl Future<Output = Result<Vec<String>, FrontError>> + Send;
 }

@@ -14,7 +14,7 @@ mod post;
 pub mod queue;
 pub mod socket;
 
-use crate::chat::front::{Front, FrontError, Incoming, Person, Place, Posted, ReturnPath};
+use crate::chat::front::{Front, FrontError, Incoming, Person, Place, Posted, Profile, ReturnPath, Standing};
 use crate::render::message::Message;
 use crate::settings::{Credentials, Secret};
 use api::{Api, CallError};
@@ -31,8 +31,6 @@ use tokio::time::Instant;
 
 /// How many envelopes may wait to be handled.
 const BACKLOG: usize = 2_048;
-/// How long the members of a user group are believed.
-const MEMBERS_FRESH: Duration = Duration::from_secs(60);
 /// How many further messages a long answer may become where no file can be put: a return path is good for five uses.
 const MORE: usize = 3;
 
@@ -192,10 +190,33 @@ impl Front for SlackFront {
         Ok(())
     }
 
-    async fn members(&self, group: &str) -> Result<Vec<String>, FrontError> {
+    async fn standing(&self, posted: &Posted) -> Result<Option<Standing>, FrontError> {
+        self.standing_of(posted).await.map_err(|error| error.into_front(true))
+    }
+
+    async fn profile(&self, person: &str) -> Result<Profile, FrontError> {
+        let reply = self.api.call_form("users.info", &[("user", person)]).await;
+        let user = &reply.map_err(|error| error.into_front(true))?["user"];
+        let text = |value: &serde_json::Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        // Another person's profile would be worse than none.
+        if user["id"].as_str() != Some(person) {
+            return Err(FrontError::Unavailable { cause: "slack told of somebody else".to_owned() });
+        }
+        let is = |field: &str| user[field].as_bool() == Some(true);
+        Ok(Profile {
+            team: text(&user["team_id"]),
+            email: text(&user["profile"]["email"]),
+            is_bot: is("is_bot") || is("is_workflow_bot") || person == payload::SLACKBOT,
+            is_guest: is("is_restricted") || is("is_ultra_restricted"),
+            is_stranger: is("is_stranger"),
+            is_deleted: is("deleted"),
+        })
+    }
+
+    async fn members(&self, group: &str, at_most: Duration) -> Result<Vec<String>, FrontError> {
         let cached = {
             let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-            members.get(group).filter(|(read, _)| read.elapsed() < MEMBERS_FRESH).map(|(_, people)| people.clone())
+            members.get(group).filter(|(read, _)| read.elapsed() < at_most).map(|(_, people)| people.clone())
         };
         if let Some(people) = cached {
             return Ok(people);

@@ -9,7 +9,7 @@ use crate::handlers::Clusters;
 use crate::handlers::respond::Desk;
 use crate::playground::cluster::RecordedCluster;
 use crate::playground::slack::{Config, Workspace};
-use crate::settings::{Credentials, HumanDuration, InForce, Secret, Settings, Thresholds};
+use crate::settings::{Credentials, Grant, HumanDuration, InForce, Remedy, RemedyRule, Secret, Settings, Thresholds};
 use crate::store::Embedded;
 use anyhow::Context;
 use jiff::Timestamp;
@@ -91,6 +91,10 @@ async fn page(args: &Args, clusters: Clusters) -> anyhow::Result<()> {
     settings.watch.thresholds = impatient();
     settings.watch.resolve_after = HumanDuration::seconds(5);
     settings.http.listen = (Ipv4Addr::LOCALHOST, 0).into();
+    if args.context.is_none() {
+        // Nothing of the recorded cluster is worth keeping; a real one is only read.
+        allow_remedies(&mut settings);
+    }
     let app = App::build(settings, credentials, clusters, Some(Embedded::in_memory()?)).await?;
     let seen = workspace.clone();
     let mut bot = tokio::spawn(app.run(stop_signal()));
@@ -104,6 +108,14 @@ async fn page(args: &Args, clusters: Clusters) -> anyhow::Result<()> {
         end = &mut bot => end.context("the bot failed")?,
         end = &mut serving => end.context("the workspace failed")?.context("the workspace failed"),
     }
+}
+
+/// Lets Alice act and Bob approve, everything and everywhere.
+fn allow_remedies(settings: &mut Settings) {
+    let everywhere = |remedy| RemedyRule { remedy, clusters: Vec::new(), namespaces: Vec::new(), approvals: 1 };
+    settings.remedies = Remedy::ALL.into_iter().map(everywhere).collect();
+    settings.access.act = vec![Grant { users: vec!["U0ALICE".to_owned()], ..Grant::default() }];
+    settings.access.approve = vec![Grant { users: vec!["U0BOB".to_owned()], ..Grant::default() }];
 }
 
 /// Nobody who tries podoctor wants to wait for five minutes.
@@ -126,6 +138,8 @@ fn welcome(workspace: &Workspace) {
 async fn console(clusters: Clusters) -> anyhow::Result<()> {
     let desk = Desk {
         watch: None,
+        remedies: None,
+        answers: Arc::default(),
         front: Arc::new(ConsoleFront::new(style(), print)),
         clusters,
         settings: InForce::new(Settings::default()),

@@ -4,6 +4,8 @@ use super::Verdict;
 use super::cause::Cause;
 use super::words::Words;
 use crate::facts::{ContainerView, Evidence};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// How sure a finding is. It comes from the evidence, never from a wish to have an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,8 +37,9 @@ pub struct Fix {
     pub risk: Risk,
 }
 
-/// A change that podoctor itself can make, once it is allowed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What podoctor knows how to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Remedy {
     RemoveFinalizers,
     ForceDeletePod,
@@ -53,6 +56,22 @@ pub enum Remedy {
 }
 
 impl Remedy {
+    /// Everything that podoctor knows how to change.
+    pub const ALL: [Self; 12] = [
+        Self::RemoveFinalizers,
+        Self::ForceDeletePod,
+        Self::RestartPod,
+        Self::RestartRollout,
+        Self::UndoRollout,
+        Self::ResumeRollout,
+        Self::RaiseMemoryLimit,
+        Self::DeleteFailedPods,
+        Self::CordonNode,
+        Self::UncordonNode,
+        Self::MarkNodeOutOfService,
+        Self::DeleteVolumeAttachment,
+    ];
+
     /// Returns the remedy's id in settings and answers.
     pub fn id(self) -> &'static str {
         match self {

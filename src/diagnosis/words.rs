@@ -10,7 +10,7 @@ pub enum Language {
 }
 
 /// Words with this pod's own values in them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Words {
     pub en: String,
     pub zh: String,

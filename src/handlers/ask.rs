@@ -4,7 +4,7 @@ use super::clusters::Clusters;
 use crate::diagnosis::{Catalogue, Language};
 use crate::gather::live;
 use crate::gather::pasted::Paste;
-use crate::question;
+use crate::question::{self, Answer};
 use crate::render::message::Reply;
 use crate::render::{answer, guidance};
 use crate::target::{Target, What};
@@ -16,6 +16,20 @@ pub const PATIENCE: Duration = Duration::from_secs(8);
 /// A whole cluster takes longer than a pod.
 const SCAN_PATIENCE: Duration = Duration::from_secs(25);
 
+/// An answer, and what it is about: the very pod or workload that was picked; `None` = there is no answer.
+pub struct Answered {
+    pub reply: Reply,
+    pub about: Option<Target>,
+    /// The moment that it is told of.
+    pub at: Timestamp,
+}
+
+impl From<Reply> for Answered {
+    fn from(reply: Reply) -> Self {
+        Self { reply, about: None, at: Timestamp::UNIX_EPOCH }
+    }
+}
+
 /// Answers a question. `asker` is named in the parent where the chat does not show who asked.
 pub async fn ask(
     clusters: &Clusters,
@@ -24,23 +38,37 @@ pub async fn ask(
     asker: Option<&str>,
     language: Language,
     catalogue: &Catalogue,
-) -> Reply {
+) -> Answered {
     let asked = target.to_string();
     let cluster = match clusters.get(target.cluster.as_deref()) {
         Ok(cluster) => cluster,
-        Err(error) => return guidance::sorry(&asked, &sentence(&error.to_string()), asker, language),
+        Err(error) => return guidance::sorry(&asked, &sentence(&error.to_string()), asker, language).into(),
     };
     let patience = if matches!(target.what, What::Cluster | What::Namespace(_)) { SCAN_PATIENCE } else { PATIENCE };
     let world = match live::gather(cluster, target, now, patience).await {
         Ok(world) => world,
         Err(error) => {
             let why = format!("cluster {}: {error}", cluster.name);
-            return guidance::sorry(&asked, &sentence(&why), asker, language);
+            return guidance::sorry(&asked, &sentence(&why), asker, language).into();
         }
     };
     match question::answer(&world, now, target, catalogue) {
-        Ok(found) => answer::reply(&found, &asked, asker, language),
-        Err(error) => guidance::sorry(&asked, &sentence(&error.to_string()), asker, language),
+        Ok(found) => Answered {
+            reply: answer::reply(&found, &asked, asker, language),
+            about: Some(Target { cluster: Some(cluster.name.clone()), what: picked(&found, target) }),
+            at: now,
+        },
+        Err(error) => guidance::sorry(&asked, &sentence(&error.to_string()), asker, language).into(),
+    }
+}
+
+/// Returns the pod that a question came to, by its whole name; else what was asked.
+fn picked(found: &Answer, target: &Target) -> What {
+    match found {
+        Answer::One { diagnosis, .. } if diagnosis.target.kind == "Pod" => {
+            What::Pod { namespace: diagnosis.target.namespace.clone(), prefix: diagnosis.target.name.clone() }
+        }
+        _ => target.what.clone(),
     }
 }
 

@@ -3,9 +3,11 @@
 //! A command has no message of its own, so its answer is a parent with a thread; a mention is answered in its thread,
 //! or the thread it stands in. Where the bot may not post, the whole answer goes back on the request's own path.
 
+use super::answers::{self, Answers, Known};
+use super::ask::Answered;
 use super::clusters::Clusters;
 use super::watching::{Ask as AskWatch, Event, Reaction};
-use super::{ask, quiet, status};
+use super::{ask, quiet, remedying, status};
 use crate::access::{self, Refusal, Who};
 use crate::chat::command::{self, Request};
 use crate::chat::front::{Front, FrontError, Incoming, Place, Posted, What};
@@ -19,7 +21,11 @@ use crate::target::{Target, What as TargetWhat};
 use crate::watch::incident::Address;
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// How long the members of a user group are believed for a question; for a change they are read anew.
+pub const MEMBERS_FRESH: Duration = Duration::from_secs(60);
 
 /// What answers are made from and where they go.
 pub struct Desk<F> {
@@ -30,12 +36,16 @@ pub struct Desk<F> {
     pub own_team: String,
     /// The way to the watch, where there is one.
     pub watch: Option<mpsc::Sender<Event>>,
+    /// The way to the remedies, where there is one.
+    pub remedies: Option<mpsc::Sender<remedying::Asked>>,
+    /// What the last answers were about.
+    pub answers: Arc<Answers>,
 }
 
 /// How an answer wants to be heard.
 enum Said {
     /// By everybody, with its thread.
-    Openly(Reply),
+    Openly(Answered),
     /// By the asker alone; in a thread, by those who read it.
     Quietly(Message),
     /// By the asker alone, wherever.
@@ -49,6 +59,11 @@ impl<F: Front> Desk<F> {
     /// Where nothing could be said anywhere.
     pub async fn handle(&self, incoming: &Incoming, now: Timestamp) -> Result<(), FrontError> {
         let language = language(&self.settings.get(), &incoming.place.channel);
+        if let (Some(remedies), Some(asked)) = (&self.remedies, remedying::asked(incoming)) {
+            // The remedies end with the process only.
+            let _ = remedies.send(asked).await;
+            return Ok(());
+        }
         match &incoming.what {
             What::Command { text } => {
                 let said = self.answer(&command::parse(text), text, incoming, true, now, language).await;
@@ -94,7 +109,7 @@ impl<F: Front> Desk<F> {
         };
         let request = paste.target.clone().map_or(Request::Sick, Request::Diagnose);
         match self.may_ask(&request, incoming).await {
-            Ok(()) => Said::Openly(ask::ask_paste(&paste, written, language, &self.settings.catalogue())),
+            Ok(()) => Said::Openly(ask::ask_paste(&paste, written, language, &self.settings.catalogue()).into()),
             Err(refusal) => Said::Refused(guidance::refused(&refusal, language)),
         }
     }
@@ -119,7 +134,7 @@ impl<F: Front> Desk<F> {
             Request::Causes(None) => Said::Quietly(catalogue::list(&causes, language)),
             Request::Causes(Some(id)) => match causes.by_id(id) {
                 Some(cause) => Said::Quietly(catalogue::page(cause, language)),
-                None => Said::Openly(guidance::sorry(text, &no_cause(&causes, id, language), asker, language)),
+                None => Said::Openly(guidance::sorry(text, &no_cause(&causes, id, language), asker, language).into()),
             },
             Request::Sick => {
                 let all = Target { cluster: None, what: TargetWhat::Cluster };
@@ -131,12 +146,12 @@ impl<F: Front> Desk<F> {
             Request::Silence { .. } | Request::Unsilence(_) | Request::Silences | Request::History(_) => {
                 let by = &incoming.person.id;
                 match quiet::answer(self.watch.as_ref(), &self.clusters, request, by, now, language).await {
-                    Ok(message) => Said::Openly(Reply::just(message)),
-                    Err(why) => Said::Openly(guidance::sorry(text, &why, asker, language)),
+                    Ok(message) => Said::Openly(Reply::just(message).into()),
+                    Err(why) => Said::Openly(guidance::sorry(text, &why, asker, language).into()),
                 }
             }
             Request::Unclear(unclear) => {
-                Said::Openly(guidance::sorry(text, &guidance::unclear(unclear, language), asker, language))
+                Said::Openly(guidance::sorry(text, &guidance::unclear(unclear, language), asker, language).into())
             }
         }
     }
@@ -171,7 +186,7 @@ impl<F: Front> Desk<F> {
         let rules = &self.settings.get().access;
         for group in access::groups_for_asking(rules) {
             // A group that cannot be read grants nothing.
-            if self.front.members(group).await.is_ok_and(|members| members.contains(&who.id)) {
+            if self.front.members(group, MEMBERS_FRESH).await.is_ok_and(|members| members.contains(&who.id)) {
                 who.groups.push(group.to_owned());
             }
         }
@@ -189,42 +204,59 @@ impl<F: Front> Desk<F> {
     async fn say_to_command(&self, incoming: &Incoming, said: Said, language: Language) -> Result<(), FrontError> {
         match said {
             Said::Quietly(message) | Said::Refused(message) => self.whisper(incoming, &message).await,
-            Said::Openly(reply) => match self.front.post(&incoming.place, &reply.parent).await {
-                Ok(posted) => self.thread(&posted.channel, &posted.id, &reply.thread).await,
-                Err(FrontError::NotMember { .. } | FrontError::Closed { .. }) if incoming.return_path.is_some() => {
-                    self.whisper(incoming, &whole(&reply, language)).await
+            Said::Openly(answered) => {
+                let place = Place { thread: None, ..incoming.place.clone() };
+                match self.post_answer(&place, &answered).await {
+                    Err(FrontError::NotMember { .. } | FrontError::Closed { .. }) if incoming.return_path.is_some() => {
+                        self.whisper(incoming, &whole(&answered.reply, language)).await
+                    }
+                    outcome => outcome,
                 }
-                Err(error) => Err(error),
-            },
+            }
         }
     }
 
     async fn say_in_thread(&self, incoming: &Incoming, message: &str, said: Said) -> Result<(), FrontError> {
         let channel = incoming.place.channel.clone();
         let thread = incoming.place.thread.clone().unwrap_or_else(|| message.to_owned());
-        let reply = match said {
-            Said::Openly(reply) => reply,
-            Said::Quietly(message) => Reply { parent: message, thread: Vec::new() },
+        let answered = match said {
+            Said::Openly(answered) => answered,
+            Said::Quietly(message) => Reply { parent: message, thread: Vec::new() }.into(),
             Said::Refused(message) => {
                 let place = Place { channel, thread: Some(thread) };
                 return self.front.whisper(&place, &incoming.person, &message).await;
             }
         };
-        let place = Place { channel: channel.clone(), thread: Some(thread.clone()) };
-        match self.front.post(&place, &reply.parent).await {
-            Ok(_) => self.thread(&channel, &thread, &reply.thread).await,
+        let place = Place { channel: channel.clone(), thread: Some(thread) };
+        match self.post_answer(&place, &answered).await {
             Err(FrontError::NotMember { .. } | FrontError::Closed { .. }) if incoming.return_path.is_some() => {
                 let language = language(&self.settings.get(), &channel);
-                self.whisper(incoming, &whole(&reply, language)).await
+                self.whisper(incoming, &whole(&answered.reply, language)).await
             }
-            Err(error) => Err(error),
+            outcome => outcome,
         }
     }
 
-    async fn thread(&self, channel: &str, parent: &str, messages: &[Message]) -> Result<(), FrontError> {
-        let place = Place { channel: channel.to_owned(), thread: Some(parent.to_owned()) };
-        for message in messages {
-            self.front.post(&place, message).await?;
+    /// Posts an answer: into a thread, or as a parent with its own. Each message remembers what it is about.
+    ///
+    /// # Errors
+    /// Where the first message could not be posted.
+    async fn post_answer(&self, place: &Place, answered: &Answered) -> Result<(), FrontError> {
+        let mut place = place.clone();
+        let messages = std::iter::once(&answered.reply.parent).chain(&answered.reply.thread);
+        for (number, message) in messages.enumerate() {
+            let posted = match &answered.about {
+                Some(target) => {
+                    let key = answers::key(target, answered.at, number);
+                    self.front.post_as(&place, message, &key).await?
+                }
+                None => self.front.post(&place, message).await?,
+            };
+            let thread = place.thread.get_or_insert_with(|| posted.id.clone()).clone();
+            place.channel.clone_from(&posted.channel);
+            if let Some(target) = answered.about.clone() {
+                self.answers.remember(posted, Known { target, thread });
+            }
         }
         Ok(())
     }

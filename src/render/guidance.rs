@@ -130,8 +130,9 @@ pub fn refused(refusal: &Refusal, language: Language) -> Message {
                 "你不能在这里查询它。可以查询的有：",
             ))]
         }
+        other => vec![plain(change_refused(other, language))],
     };
-    if let Refusal::NotAllowed { who_may } = refusal {
+    if let Refusal::NotAllowed { who_may } | Refusal::MayNotChange { who_may } = refusal {
         for (i, id) in who_may.iter().enumerate() {
             if i > 0 {
                 line.push(plain(", "));
@@ -141,6 +142,41 @@ pub fn refused(refusal: &Refusal, language: Language) -> Message {
         }
     }
     Message { parts: vec![Part::Lines(vec![line])], actions: vec![] }
+}
+
+fn change_refused(refusal: &Refusal, language: Language) -> String {
+    match refusal {
+        Refusal::Guest => pick(
+            language,
+            "Guests may ask, but change nothing. Ask a member of the workspace.",
+            "访客可以查询，但不能做任何更改。请联系工作区成员。",
+        )
+        .to_owned(),
+        Refusal::Nobody => pick(
+            language,
+            "Only people who are members of this workspace may change anything.",
+            "只有本工作区的成员才能更改。",
+        )
+        .to_owned(),
+        Refusal::Unsure { why } => match language {
+            Language::English => format!("I could not find out whether you may, so nothing is changed: {why}."),
+            Language::Chinese => format!("无法确认你是否有权限，因此没有更改任何内容：{why}。"),
+        },
+        Refusal::MayNotChange { who_may } if who_may.is_empty() => pick(
+            language,
+            "Nobody may change this here (setting access.act).",
+            "这里没有人可以更改它（设置 access.act）。",
+        )
+        .to_owned(),
+        Refusal::MayNotChange { .. } => {
+            pick(language, "You may not change this. These may: ", "你不能更改它。可以更改的有：").to_owned()
+        }
+        Refusal::Kubernetes { user, right } => match language {
+            Language::English => format!("Kubernetes does not let {user} do this: it needs {right}."),
+            Language::Chinese => format!("Kubernetes 不允许 {user} 执行此操作：需要 {right}。"),
+        },
+        Refusal::Stranger | Refusal::NotAllowed { .. } => String::new(),
+    }
 }
 
 /// Returns the hint for a conversation that the bot is no member of.

@@ -1,6 +1,7 @@
 //! The settings as types. Doc comments here are what the schema and the settings page say of each key.
 
 use super::HumanDuration;
+pub use crate::diagnosis::Remedy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -209,24 +210,6 @@ pub struct RemedyRule {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 10))]
     pub approvals: u32,
-}
-
-/// What podoctor knows how to change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Remedy {
-    RemoveFinalizers,
-    ForceDeletePod,
-    RestartPod,
-    RestartRollout,
-    UndoRollout,
-    ResumeRollout,
-    RaiseMemoryLimit,
-    DeleteFailedPods,
-    CordonNode,
-    UncordonNode,
-    MarkNodeOutOfService,
-    DeleteVolumeAttachment,
 }
 
 /// Who may do what.

@@ -15,6 +15,7 @@ mod mistakes;
 mod own_causes;
 mod proxy;
 mod reloading;
+mod remedies;
 mod rights;
 mod secrets;
 mod starting;

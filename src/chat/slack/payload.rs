@@ -29,7 +29,7 @@ pub struct Delivered {
 /// Stands for the workspace of a person of whom a shared channel's event does not say it: never ours.
 const TEAM_NOT_TOLD: &str = "not-told";
 /// Slackbot is a person by its id only.
-const SLACKBOT: &str = "USLACKBOT";
+pub const SLACKBOT: &str = "USLACKBOT";
 
 /// Reads an event (`event_callback`); `None` = nothing that concerns us.
 pub fn event(outer: &Value, me: &Me) -> Option<Delivered> {

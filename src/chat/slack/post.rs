@@ -9,7 +9,7 @@
 use super::api::CallError;
 use super::draw::{self, Page};
 use super::{SlackFront, socket};
-use crate::chat::front::{FrontError, Place, Posted};
+use crate::chat::front::{FrontError, Place, Posted, Standing};
 use crate::render::message::Message;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -120,6 +120,30 @@ impl SlackFront {
         self.send_post(place, arguments).await.map_err(|error| error.into_front(false))
     }
 
+    /// Returns how one of our own messages stands; a reply's `ts` brings that reply alone.
+    pub(super) async fn standing_of(&self, posted: &Posted) -> Result<Option<Standing>, CallError> {
+        let arguments = [
+            ("channel", posted.channel.as_str()),
+            ("ts", posted.id.as_str()),
+            ("limit", "1"),
+            ("include_all_metadata", "true"),
+        ];
+        let reply = match self.api.call_form("conversations.replies", &arguments).await {
+            Err(CallError::Refused { code, .. }) if code == "thread_not_found" => return Ok(None),
+            reply => reply?,
+        };
+        let messages = reply["messages"].as_array();
+        let found = messages.and_then(|all| all.iter().find(|message| message["ts"] == posted.id.as_str()));
+        let Some(message) = found.filter(|message| self.is_ours(message)) else { return Ok(None) };
+        let thread = message["thread_ts"].as_str().filter(|thread| *thread != posted.id).map(str::to_owned);
+        let key = message["metadata"]["event_payload"]["id"].as_str().map(str::to_owned);
+        Ok(Some(Standing { thread, key }))
+    }
+
+    fn is_ours(&self, message: &Value) -> bool {
+        message["user"].as_str() == Some(&self.me.user_id) || message["bot_id"].as_str() == Some(&self.me.bot_id)
+    }
+
     async fn search(&self, place: &Place, key: &str) -> Result<Option<String>, CallError> {
         let mut cursor = String::new();
         for _ in 0..SEARCHED {
@@ -138,9 +162,7 @@ impl SlackFront {
             let reply = self.api.call_form(method, &arguments).await?;
             // Anybody may copy our metadata; only our own message counts.
             let is_ours = |message: &&Value| {
-                message["metadata"]["event_payload"]["id"].as_str() == Some(key)
-                    && (message["user"].as_str() == Some(&self.me.user_id)
-                        || message["bot_id"].as_str() == Some(&self.me.bot_id))
+                message["metadata"]["event_payload"]["id"].as_str() == Some(key) && self.is_ours(message)
             };
             let found = reply["messages"].as_array().and_then(|messages| messages.iter().find(is_ours));
             if let Some(id) = found.and_then(|message| message["ts"].as_str()) {

@@ -41,6 +41,11 @@ pub enum Ask {
     Silences {
         done: oneshot::Sender<Vec<Silence>>,
     },
+    /// The incident that a message tells.
+    Told {
+        message: Address,
+        done: oneshot::Sender<Option<Incident>>,
+    },
     /// The incidents of a target, the newest first.
     History {
         cluster: String,
@@ -71,6 +76,10 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             }
             Ask::Silences { done } => {
                 let _ = done.send(self.silences.values().cloned().collect());
+            }
+            Ask::Told { message, done } => {
+                let own = |incident: &&Incident| incident.message.as_ref() == Some(&message);
+                let _ = done.send(self.book.incidents.values().find(own).cloned());
             }
             Ask::History { cluster, target, done } => {
                 let covers = Silence {

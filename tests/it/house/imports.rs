@@ -5,19 +5,20 @@ use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 
 /// What each module may use of ours, with all that is below it; everything may use itself.
-const MAP: [(&str, &[&str]); 14] = [
+const MAP: [(&str, &[&str]); 15] = [
     ("redact", &[]),
     ("target", &[]),
     ("facts", &[]),
     ("diagnosis", &["facts"]),
     ("question", &["facts", "diagnosis", "target"]),
+    ("remedy", &["facts", "diagnosis"]),
     ("access", &["settings"]),
     ("watch", &["facts", "settings", "target"]),
     ("store", &[]),
     // What is said when a command is unclear or refused is said by `render` too; both are plain values.
-    ("render", &["facts", "diagnosis", "target", "question", "access", "watch", "chat::command"]),
+    ("render", &["facts", "diagnosis", "target", "question", "access", "watch", "remedy", "chat::command"]),
     ("chat", &["render", "redact", "target", "settings::Secret", "settings::Credentials"]),
-    ("cluster", &["facts"]),
+    ("cluster", &["facts", "remedy"]),
     ("gather", &["cluster", "facts", "redact", "target", "question", "diagnosis::Catalogue"]),
     // A team's own causes are checked with the settings that name them.
     ("settings", &["diagnosis"]),
@@ -44,7 +45,8 @@ const CRATES: [(&str, &[&str]); 7] = [
 ];
 
 /// Modules that are pure: nothing in them waits, logs, or fails in ways nobody can branch on.
-const PURE: [&str; 9] = ["watch", "target", "redact", "facts", "diagnosis", "question", "access", "render", "settings"];
+const PURE: [&str; 10] =
+    ["remedy", "watch", "target", "redact", "facts", "diagnosis", "question", "access", "render", "settings"];
 const NOT_PURE: [&str; 8] = ["tokio", "tokio_util", "futures_util", "reqwest", "tracing", "anyhow", "rustls", "kube"];
 
 #[test]

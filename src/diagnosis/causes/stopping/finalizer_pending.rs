@@ -2,6 +2,7 @@
 
 use super::Stopping;
 use crate::diagnosis::cause::{Cause, Page, Phase};
+use crate::diagnosis::finalizer;
 use crate::diagnosis::finding::{Finding, Fix, Remedy};
 use crate::diagnosis::kubectl::{namespaced, quoted};
 use crate::diagnosis::words::{Text, Words};
@@ -39,24 +40,6 @@ pub static CAUSE: Cause = Cause {
     check,
 };
 
-/// Finalizers that are known on pods: what they start with, who owns them, and whether taking them off is safe.
-const OWNERS: &[(&str, &str)] = &[
-    ("batch.kubernetes.io/job-tracking", "the Job controller (kube-controller-manager)"),
-    ("foregroundDeletion", "the garbage collector (kube-controller-manager)"),
-    ("orphan", "the garbage collector (kube-controller-manager)"),
-    ("kueue.x-k8s.io/", "Kueue"),
-    ("workflows.argoproj.io/", "Argo Workflows"),
-    ("juicefs.com/", "the JuiceFS CSI driver"),
-    ("kubevirt.io/", "KubeVirt"),
-    ("controller.cattle.io/", "Rancher"),
-    ("wrangler.cattle.io/", "Rancher"),
-    ("service.kubernetes.io/load-balancer-cleanup", "the service controller of the cloud"),
-    ("karpenter.sh/", "Karpenter"),
-    ("vpcresources.k8s.aws/", "the AWS VPC resource controller"),
-    ("finalizers.kubeflow.org/", "Kubeflow"),
-    ("sparkoperator.k8s.io/", "the Spark operator"),
-    ("ray.io/", "KubeRay"),
-];
 /// A controller takes its finalizer off within seconds; what lasts longer is worth telling.
 const NORMAL: SignedDuration = SignedDuration::from_secs(20);
 
@@ -117,23 +100,16 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
 }
 
 fn owners(finalizers: &[String]) -> String {
-    let mut owners: Vec<String> = finalizers
-        .iter()
-        .map(|finalizer| {
-            let known =
-                OWNERS.iter().find(|(start, _)| finalizer.starts_with(start)).map(|(_, owner)| (*owner).to_owned());
-            known.unwrap_or_else(|| format!("the controller of {}", finalizer.split('/').next().unwrap_or(finalizer)))
-        })
-        .collect();
+    let mut owners: Vec<String> = finalizers.iter().map(|finalizer| finalizer::owner(finalizer).name).collect();
     owners.dedup();
     owners.join(", ")
 }
 
-/// Looks for the owner by the domain of its finalizer.
+/// Looks for the owner by the word that its workloads are named by.
 fn search(finalizers: &[String]) -> String {
-    let first = finalizers.first().map_or("", String::as_str);
-    let word = first.split('/').next().unwrap_or(first).split('.').next().unwrap_or(first);
-    format!("kubectl get deployments,statefulsets,daemonsets -A | grep -i {}", quoted(word))
+    let first = finalizers.first().map(|first| finalizer::owner(first));
+    let word = first.and_then(|owner| owner.words.into_iter().next()).unwrap_or_default();
+    format!("kubectl get deployments,statefulsets,daemonsets -A | grep -i {}", quoted(&word))
 }
 
 /// The patch tests that the finalizer still stands there before it takes it off.

@@ -1,0 +1,97 @@
+//! The audit: who asked for what, who confirmed or was refused, what was done and what came of it. In the store, where
+//! nothing removes it, and as a line of the log.
+
+use super::Remedying;
+use crate::chat::front::Front;
+use crate::remedy::Proposal;
+use crate::store::{self, Kind, Store};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub at: Timestamp,
+    /// `proposed`, `approved`, `refused`, `sent`, `done`, `not-done`, `succeeded`, `failed`, `expired`, `cancelled`.
+    pub action: String,
+    pub proposal: String,
+    pub remedy: String,
+    pub cluster: String,
+    /// What ails.
+    pub subject: String,
+    pub cause: String,
+    /// The objects that it is about.
+    pub objects: Vec<String>,
+    /// Who did it, by e-mail where that is known, and chat id; `None` = podoctor itself.
+    pub by: Option<String>,
+    /// Why it was refused or failed.
+    pub why: Option<String>,
+}
+
+impl Entry {
+    /// Returns an entry about a whole proposal.
+    pub fn of(proposal: &Proposal, action: &str, by: Option<String>, at: Timestamp) -> Self {
+        let plan = &proposal.plan;
+        Self {
+            at,
+            action: action.to_owned(),
+            proposal: proposal.id.clone(),
+            remedy: plan.remedy.id().to_owned(),
+            cluster: plan.cluster.clone(),
+            subject: plan.subject.clone(),
+            cause: plan.cause.clone(),
+            objects: plan.steps.iter().map(|step| step.object.to_string()).collect(),
+            by,
+            why: None,
+        }
+    }
+
+    /// Returns the entry with a reason.
+    #[must_use]
+    pub fn because(mut self, why: impl Into<String>) -> Self {
+        self.why = Some(why.into());
+        self
+    }
+
+    /// Returns the entry about one step's object only.
+    #[must_use]
+    pub fn about(mut self, object: String) -> Self {
+        self.objects = vec![object];
+        self
+    }
+}
+
+impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
+    /// Keeps an entry and logs it.
+    pub(super) async fn audit(&self, entry: Entry) {
+        let (objects, by, why) = (entry.objects.join(", "), entry.by.as_deref(), entry.why.as_deref());
+        tracing::info!(
+            audit = true,
+            action = entry.action,
+            proposal = entry.proposal,
+            remedy = entry.remedy,
+            cluster = entry.cluster,
+            subject = entry.subject,
+            cause = entry.cause,
+            objects,
+            by,
+            why,
+            "remedy {} {}",
+            entry.remedy,
+            entry.action
+        );
+        let Some(store) = &self.store else { return };
+        // In the order of time; two entries of one moment differ by their content.
+        for number in 0..16 {
+            let id = format!("{:032x}-{}-{number}", entry.at.as_nanosecond(), entry.proposal);
+            match store::put(store, Kind::Audit, &id, &entry, 0).await {
+                Ok(_) => return,
+                Err(store::StoreError::Conflict { .. }) => {}
+                Err(error) => {
+                    tracing::error!(%error, "an entry of the audit could not be kept: {error}");
+                    return;
+                }
+            }
+        }
+    }
+}
