@@ -37,7 +37,6 @@ struct Ward {
     ns: Ns<'static>,
     chat: Chat,
     user: String,
-    setup: Setup,
     _store: TempDir,
 }
 
@@ -56,7 +55,7 @@ impl Ward {
         let slack = workspace(Config::default()).await;
         let setup = with(&Setup::of(&slack, &[("prod", &kubeconfig)]), settings, store.path());
         let chat = Chat::of(slack, &setup).await;
-        Ward { ns, chat, user, setup, _store: store }
+        Ward { ns, chat, user, _store: store }
     }
 
     /// Asks about the pod, and returns the ts of the answer's parent.
@@ -129,7 +128,7 @@ async fn two_reactions_cure_a_pod_that_a_finalizer_keeps() {
         &words(&plan),
         &[
             "- metadata.finalizers[0]: backup.example.com/cleanup",
-            "has `backup` in its name".replace('`', "").as_str(),
+            "has backup in its name",
             "Cannot be undone",
             "Confirm",
             "Cancel",
@@ -264,5 +263,4 @@ async fn what_is_not_switched_on_is_told_as_a_command() {
     ward.react(ids::ALICE, &answer, "wrench");
     let plan = ward.reply(&answer, &["I only read here", "kubectl -n", "patch pod backup-0 --type=json"]).await;
     assert!(!words(&plan).contains("Confirm"), "{}", words(&plan));
-    assert!(!ward.setup.yaml.contains("remedies"));
 }
