@@ -23,7 +23,7 @@ pub use finding::{Certainty, Finding, Fix, Remedy, Risk};
 pub use words::{Language, Text, Words};
 
 use crate::facts::world::Unread;
-use crate::facts::{Facts, Workload};
+use crate::facts::{Facts, Part, Workload};
 use jiff::Timestamp;
 
 /// What a diagnosis comes to.
@@ -91,6 +91,13 @@ pub fn diagnose(facts: &Facts<'_>, catalogue: &Catalogue) -> Diagnosis {
         findings = ranking::rank(custom.into_iter().chain(findings).collect());
         unreadable.extend(untold);
     }
+    if let Some(part) = facts.part() {
+        // The order stays; but what the text does not show may be something else.
+        ranking::cap(&mut findings, part);
+        if verdict_of(&findings) != Verdict::Healthy {
+            unreadable.insert(of_part(facts, part));
+        }
+    }
     let verdict = verdict_of(&findings);
     let workload = facts.workload();
     let target = match facts.pod() {
@@ -135,6 +142,16 @@ pub fn diagnose(facts: &Facts<'_>, catalogue: &Catalogue) -> Diagnosis {
         next,
         unreadable: unreadable.into_iter().collect(),
     }
+}
+
+/// Returns what of the subject is not here, because only a part of it was printed.
+fn of_part(facts: &Facts<'_>, part: Part) -> Unread {
+    let (what, why) = part.missing();
+    let subject = match facts.pod() {
+        Some(pod) => format!("pod {}/{}", pod.namespace(), pod.name()),
+        None => facts.workload().to_string(),
+    };
+    Unread { what: format!("{subject}: {what}"), why: why.to_owned() }
 }
 
 /// Facts for tests beside the causes, from YAML as `kubectl get -o yaml` prints it.

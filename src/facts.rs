@@ -14,6 +14,7 @@ pub mod load;
 pub mod log;
 pub mod node;
 pub mod objects;
+pub mod part;
 pub mod pasted;
 pub mod pod;
 pub mod quantity;
@@ -25,6 +26,7 @@ pub use container::{ContainerView, End, Role, Waiting};
 pub use event::Event;
 pub use evidence::Evidence;
 pub use known::Known;
+pub use part::Part;
 pub use pod::{PodView, Stage};
 pub use workload::Workload;
 pub use world::World;
@@ -69,6 +71,14 @@ impl<'w> Facts<'w> {
         match &self.subject {
             Subject::Pod(pod) => pod.namespace(),
             Subject::Workload(workload) => &workload.namespace,
+        }
+    }
+
+    /// Returns how much of the subject is here; `None` = all of it.
+    pub fn part(&self) -> Option<Part> {
+        match &self.subject {
+            Subject::Pod(pod) => self.world.part("Pod", pod.namespace(), pod.name()),
+            Subject::Workload(workload) => self.world.part(&workload.kind, &workload.namespace, &workload.name),
         }
     }
 

@@ -243,7 +243,9 @@ fn names_node(diagnosis: &Diagnosis) -> bool {
 }
 
 fn add(groups: &mut BTreeMap<(String, String), Group>, key: (String, String), diagnosis: Diagnosis, pod: String) {
-    if !matches!(diagnosis.verdict, Verdict::Sick | Verdict::Unknown) {
+    // Of what a table shows to be well nothing is known for sure, and nothing is to be told.
+    let looks_well = diagnosis.answer().is_some_and(|finding| finding.is_calm());
+    if !matches!(diagnosis.verdict, Verdict::Sick | Verdict::Unknown) || looks_well {
         return;
     }
     match groups.get_mut(&key) {

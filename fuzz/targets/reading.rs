@@ -1,6 +1,7 @@
 //! Whatever a kubelet, a runtime, a program's log says: it is read, blanked and drawn; no secret and no mention gets out.
 
 use podoctor::chat::slack::draw::{self, Drawn};
+use podoctor::diagnosis::Catalogue;
 use podoctor::facts::reading as read;
 use podoctor::facts::{evidence, quantity};
 use podoctor::redact::redact;
@@ -18,8 +19,19 @@ const SECRETS: [(&str, &str); 3] = [
 pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     readings(text);
+    pasted(text);
     secrets(text);
     drawing(text);
+}
+
+/// A person may paste anything.
+fn pasted(text: &str) {
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    if let Some(paste) = podoctor::gather::pasted::read(text, now)
+        && let Some(target) = &paste.target
+    {
+        let _ = podoctor::question::answer(&paste.world, now, target, &Catalogue::default());
+    }
 }
 
 fn readings(text: &str) {

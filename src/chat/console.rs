@@ -1,6 +1,6 @@
 //! The terminal as a front: what is said is printed, and what is typed is a command.
 
-use super::front::{Front, FrontError, Incoming, Person, Place, Posted, Profile, ReturnPath, Standing, What};
+use super::front::{Attached, Front, FrontError, Incoming, Person, Place, Posted, Profile, ReturnPath, Standing, What};
 use crate::render::message::Message;
 use crate::render::terminal::{self, Style};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +32,7 @@ impl ConsoleFront {
             at: None,
             shared_channel: false,
             return_path: None,
+            files: Vec::new(),
             what: What::Command { text: line.trim_start_matches("/podoctor").to_owned() },
         }
     }
@@ -78,6 +79,10 @@ impl Front for ConsoleFront {
     async fn respond(&self, _path: &ReturnPath, message: &Message, _everyone: bool) -> Result<(), FrontError> {
         self.say(message);
         Ok(())
+    }
+
+    async fn read_file(&self, _file: &Attached) -> Result<String, FrontError> {
+        Err(FrontError::Rejected { code: "no_files".to_owned() })
     }
 
     async fn standing(&self, _posted: &Posted) -> Result<Option<Standing>, FrontError> {

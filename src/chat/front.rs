@@ -71,7 +71,16 @@ pub struct Incoming {
     /// The conversation is shared with another workspace, as far as the payload says.
     pub shared_channel: bool,
     pub return_path: Option<ReturnPath>,
+    /// Text files attached to the message, of which `what` holds the beginning at most.
+    pub files: Vec<Attached>,
     pub what: What,
+}
+
+/// A text file attached to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    /// Where the chat says that it lies. Whether the chat itself lies there, the front checks.
+    pub url: String,
 }
 
 /// What was done.
@@ -151,6 +160,8 @@ pub trait Front: Send + Sync {
         message: &Message,
         everyone: bool,
     ) -> impl Future<Output = Result<(), FrontError>> + Send;
+    /// Returns the text of a file that is attached to a message.
+    fn read_file(&self, file: &Attached) -> impl Future<Output = Result<String, FrontError>> + Send;
     /// Returns how one of the bot's own messages stands; `None` = it is not the bot's, or not there.
     fn standing(&self, posted: &Posted) -> impl Future<Output = Result<Option<Standing>, FrontError>> + Send;
     /// Returns what the chat says of a person right now.

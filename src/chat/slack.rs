@@ -12,9 +12,10 @@ pub mod once;
 pub mod payload;
 mod post;
 pub mod queue;
+mod snippet;
 pub mod socket;
 
-use crate::chat::front::{Front, FrontError, Incoming, Person, Place, Posted, Profile, ReturnPath, Standing};
+use crate::chat::front::{Attached, Front, FrontError, Incoming, Person, Place, Posted, Profile, ReturnPath, Standing};
 use crate::render::message::Message;
 use crate::settings::{Credentials, Secret};
 use api::{Api, CallError};
@@ -188,6 +189,10 @@ impl Front for SlackFront {
             self.queue.send(&path.0, call).await.map_err(|error| error.into_front(false))?;
         }
         Ok(())
+    }
+
+    async fn read_file(&self, file: &Attached) -> Result<String, FrontError> {
+        snippet::fetch(&self.api, file).await.map_err(|error| error.into_front(true))
     }
 
     async fn standing(&self, posted: &Posted) -> Result<Option<Standing>, FrontError> {

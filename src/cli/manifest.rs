@@ -120,6 +120,7 @@ oauth_config:
     bot_optional:
       - channels:history     # find its own message again after a crash
       - chat:write.public    # answer in public channels it was not invited to
+      - files:read           # read the snippet that somebody attaches to a question
       - groups:history       # as channels:history, for private channels it is in
 settings:
   event_subscriptions:

@@ -223,8 +223,9 @@ impl Finding {
     /// Returns the verdict if this finding leads.
     pub fn verdict(&self) -> Verdict {
         match (self.calm, self.certainty) {
+            // Nothing wrong shows in what is here, which is not enough to say that nothing is.
+            (_, Certainty::Possible) => Verdict::Unknown,
             (Some(verdict), _) => verdict,
-            (None, Certainty::Possible) => Verdict::Unknown,
             (None, _) => Verdict::Sick,
         }
     }

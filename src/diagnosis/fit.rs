@@ -6,7 +6,7 @@
 //! Rules between pods (affinity, spread) are not computed: they need every pod of the cluster.
 
 use crate::facts::load::{self, HostPort};
-use crate::facts::{Facts, PodView, World, node, quantity};
+use crate::facts::{Facts, Part, PodView, World, node, quantity};
 use k8s_openapi::api::core::v1::{self as api, Node};
 use std::collections::BTreeMap;
 
@@ -70,7 +70,14 @@ pub struct Fit<'w> {
 /// Holds the pod against every node that was read; `None` where none was.
 pub fn compute<'w>(facts: &Facts<'w>, pod: PodView<'w>) -> Option<Fit<'w>> {
     let world = facts.world;
-    if world.nodes.is_empty() {
+    // A row shows neither what a pod asks for nor what a node has.
+    let is_row = |kind: &str, namespace: &str, name: &str| {
+        matches!(world.part(kind, namespace, name), Some(Part::Row | Part::Mention))
+    };
+    if world.nodes.is_empty()
+        || is_row("Pod", pod.namespace(), pod.name())
+        || world.nodes.seen().any(|node| is_row("Node", "", node::name(node)))
+    {
         return None;
     }
     let spec = pod.spec()?;

@@ -4,8 +4,10 @@
 //! 2. What is sick and sure comes before what is calm; what is merely possible comes after it.
 //! 3. The surer comes first; among equals the catalogue's order decides (see [`causes`](super::causes)).
 
+use super::Verdict;
 use super::finding::{Certainty, Finding};
 use super::words::Words;
+use crate::facts::Part;
 
 /// Orders findings and tells each what follows from it.
 pub fn rank(findings: Vec<Finding>) -> Vec<Finding> {
@@ -29,6 +31,23 @@ pub fn rank(findings: Vec<Finding>) -> Vec<Finding> {
             finding
         })
         .collect()
+}
+
+/// Makes findings less certain where a part of the subject is here only.
+///
+/// A row: what is confirmed becomes likely, and nothing is calm for sure: neither how it was a moment ago nor its node shows.
+/// A description: what is calm becomes likely; of what has ended it does not show whether it is being deleted.
+pub fn cap(findings: &mut [Finding], part: Part) {
+    for finding in findings {
+        let most = match (part, finding.is_calm()) {
+            (Part::Row | Part::Mention, false) => Certainty::Likely,
+            (Part::Row | Part::Mention, true) => Certainty::Possible,
+            (Part::Description, true) if finding.verdict() == Verdict::Completed => Certainty::Possible,
+            (Part::Description, true) => Certainty::Likely,
+            (Part::Description, false) => continue,
+        };
+        finding.certainty = finding.certainty.max(most);
+    }
 }
 
 fn explains(cause: &Finding, consequence: &Finding) -> bool {

@@ -4,8 +4,10 @@
 //! Such text shows a part of an object only. Nothing is noted as read but what was printed whole: of all else nothing may
 //! be concluded. Ages count back from the moment the text was printed, which the reader is told.
 
+mod attribution;
 mod blocks;
 mod describe;
+mod layout;
 mod lines;
 mod object;
 mod table;
@@ -13,6 +15,7 @@ mod time;
 mod tree;
 
 use super::intake::{self, Met};
+use super::part::Part;
 use super::world::World;
 use blocks::{Block, Of};
 use jiff::Timestamp;
@@ -48,17 +51,19 @@ struct Log {
 /// Returns true where a text holds something that kubectl prints for people.
 pub fn is_pasted(text: &str) -> bool {
     // A dump of objects may be of any size, and no command stands in it.
-    if text.trim_start().starts_with(['{', '[']) {
+    let begin = text.trim_start();
+    let is_yaml = ["apiVersion:", "kind:", "---"].iter().any(|start| begin.starts_with(start));
+    if begin.starts_with(['{', '[']) || (is_yaml && !text.contains("kubectl ")) {
         return false;
     }
-    blocks::blocks(text).iter().any(|block| !matches!(block.of, Of::Objects | Of::Other))
+    blocks::blocks(&lines::clean(text)).iter().any(|block| !matches!(block.of, Of::Objects | Of::Other))
 }
 
 impl Pasted {
     /// Reads a text that was printed at `now`; returns what in it is YAML or JSON, for others to read.
     pub fn read(&mut self, text: &str, now: Timestamp) -> Vec<String> {
         let mut objects = Vec::new();
-        for Block { of, command, lines } in blocks::blocks(text) {
+        for Block { of, command, lines } in blocks::blocks(&lines::clean(text)) {
             let namespace = command.as_ref().and_then(|command| command.namespace);
             match of {
                 Of::Describe => self.described.extend(describe::read(&lines, namespace, now)),
@@ -123,6 +128,7 @@ impl Pasted {
             mishaps.extend(intake::take(world, object, &mut Met::default()).iter().map(ToString::to_string));
         };
         let mut told: Vec<(String, String, String)> = Vec::new();
+        let mut pods: BTreeMap<(String, String), Value> = BTreeMap::new();
         for of in self.described {
             for mut object in of.objects {
                 let key = key(&object);
@@ -131,6 +137,10 @@ impl Pasted {
                 }
                 if let Some(created) = created.get(&key).filter(|created| created.is_string()) {
                     object["metadata"]["creationTimestamp"] = created.clone();
+                }
+                world.note_part(&key.0, &key.1, &key.2, Part::Description);
+                if key.0 == "Pod" {
+                    pods.insert((key.1.clone(), key.2.clone()), object.clone());
                 }
                 told.push(key);
                 take(world, object);
@@ -144,9 +154,18 @@ impl Pasted {
             }
         }
         let mut rows = Vec::new();
+        let mut mentioned: Vec<(String, String)> = Vec::new();
         for table in self.listed {
             rows.extend(table.objects);
-            for event in table.events {
+            for mut event in table.events {
+                if let Some(pod) =
+                    pods.get(&(event.namespace.clone(), event.name.clone())).filter(|_| event.kind == "Pod")
+                {
+                    attribution::name_container(&mut event, pod);
+                }
+                if event.kind == "Pod" && event.warning {
+                    mentioned.push((event.namespace.clone(), event.name.clone()));
+                }
                 let same = |known: &super::event::Event| known.reason == event.reason && known.message == event.message;
                 if !world.events_seen(&event.kind, &event.namespace, &event.name).iter().any(same) {
                     world.add_event(event);
@@ -157,6 +176,18 @@ impl Pasted {
             let key = key(&object);
             if !told.contains(&key) && !world.holds(&key.0, &key.1, &key.2) {
                 name_container(&mut object, world);
+                world.note_part(&key.0, &key.1, &key.2, Part::Row);
+                take(world, object);
+            }
+        }
+        mentioned.sort();
+        mentioned.dedup();
+        // Where pods of a namespace are here, one that is not among them is gone.
+        mentioned.retain(|(namespace, _)| world.pods.seen_in(namespace).next().is_none());
+        for (namespace, name) in mentioned {
+            let events = world.events_seen("Pod", &namespace, &name);
+            if let Some(object) = table::mentions::pod(&namespace, &name, events) {
+                world.note_part("Pod", &namespace, &name, Part::Mention);
                 take(world, object);
             }
         }

@@ -5,6 +5,7 @@ use super::known::Known;
 use super::load::Loads;
 use super::log::ContainerLog;
 use super::objects::{Extent, Key, Objects};
+use super::part::Part;
 use k8s_openapi::api::{
     admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
     apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
@@ -127,6 +128,8 @@ pub struct World {
     pub calm_loads: Loads,
     /// What could not be read.
     pub unread: BTreeSet<Unread>,
+    /// Objects of which a part is here only, by kind, namespace and name.
+    parts: BTreeMap<(String, String, String), Part>,
     loads: OnceLock<Loads>,
     events: HashMap<(String, String, String), Vec<Event>>,
     events_read: Objects<()>,
@@ -333,6 +336,19 @@ impl World {
     /// Notes what could not be read.
     pub fn note_unread(&mut self, what: impl Into<String>, why: impl Into<String>) {
         self.unread.insert(Unread { what: what.into(), why: why.into() });
+    }
+
+    /// Notes that a part of an object is here only.
+    pub fn note_part(&mut self, kind: &str, namespace: &str, name: &str, part: Part) {
+        self.parts.insert((kind.to_owned(), namespace.to_owned(), name.to_owned()), part);
+    }
+
+    /// Returns how much of an object is here; `None` = all of it, or nothing.
+    pub fn part(&self, kind: &str, namespace: &str, name: &str) -> Option<Part> {
+        if self.parts.is_empty() {
+            return None;
+        }
+        self.parts.get(&(kind.to_owned(), namespace.to_owned(), name.to_owned())).copied()
     }
 
     /// Returns what the pods reserve on each node; added up once, when first asked for, so after all pods are in.

@@ -104,7 +104,10 @@ impl<F: Front> Desk<F> {
         now: Timestamp,
         language: Language,
     ) -> Said {
-        let Some(paste) = pasted::read(text, written) else {
+        let attached = self.attached(incoming).await;
+        // What is attached comes first: the message itself may hold its beginning once more.
+        let whole = [attached.as_str(), text].join("\n");
+        let Some(paste) = pasted::read(&whole, written) else {
             return self.answer(&command::parse_mention(text), text, incoming, false, now, language).await;
         };
         let request = paste.target.clone().map_or(Request::Sick, Request::Diagnose);
@@ -112,6 +115,22 @@ impl<F: Front> Desk<F> {
             Ok(()) => Said::Openly(ask::ask_paste(&paste, written, language, &self.settings.catalogue()).into()),
             Err(refusal) => Said::Refused(guidance::refused(&refusal, language)),
         }
+    }
+
+    /// Returns the text of the files that are attached.
+    async fn attached(&self, incoming: &Incoming) -> String {
+        let mut texts = String::new();
+        for file in &incoming.files {
+            match self.front.read_file(file).await {
+                Ok(text) => {
+                    texts.push_str(&text);
+                    texts.push('\n');
+                }
+                // Its beginning is in the message; what it does not show is unreadable.
+                Err(error) => tracing::warn!(%error, "an attached file could not be read"),
+            }
+        }
+        texts
     }
 
     async fn answer(

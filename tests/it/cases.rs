@@ -3,7 +3,7 @@
 //! What is asked of all of them is what must never happen: an error, a false alarm, a wrong cause called confirmed. How
 //! many are right is a figure, printed, with a floor below which something broke.
 
-mod measure;
+pub mod measure;
 
 use measure::{Case, cases};
 use podoctor::diagnosis::{Certainty, Verdict};

@@ -114,6 +114,35 @@ impl Api {
         if answer.status().is_success() { Ok(()) } else { Err(CallError::Unknown(format!("HTTP {}", answer.status()))) }
     }
 
+    /// Returns where the methods are.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Returns the text at an address of Slack's own; the token goes along. Longer than `most` bytes it is refused.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn download(&self, url: reqwest::Url, most: u64) -> Result<String, CallError> {
+        let request = self.http.get(url).bearer_auth(self.token.reveal());
+        let mut answer = request.send().await.map_err(|error| transport(&error))?;
+        let status = answer.status();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(CallError::RateLimited(retry_after(&answer)));
+        }
+        if !status.is_success() {
+            return Err(CallError::Refused { code: format!("HTTP {}", status.as_u16()), needed: None });
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| CallError::Unknown(without_url(&error)))? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() as u64 > most {
+                return Err(CallError::Refused { code: "too_large".to_owned(), needed: None });
+            }
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, CallError> {
         let answer = request.send().await.map_err(|error| transport(&error))?;
         let status = answer.status();

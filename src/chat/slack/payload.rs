@@ -9,6 +9,7 @@ use crate::chat::front::{Incoming, Person, Place, ReturnPath, What};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::snippet::attached;
 pub use whole::whole_text;
 
 /// Who we are in the workspace.
@@ -73,7 +74,9 @@ pub fn event(outer: &Value, me: &Me) -> Option<Delivered> {
         "app_home_opened" => (Place { channel: text(&event["channel"])?, thread: None }, What::HomeOpened),
         _ => return None,
     };
-    Some(Delivered { keys, incoming: Incoming { person, place, at, shared_channel: shared, return_path: None, what } })
+    let files = attached(event);
+    let incoming = Incoming { person, place, at, shared_channel: shared, return_path: None, files, what };
+    Some(Delivered { keys, incoming })
 }
 
 /// Reads a slash command from its fields.
@@ -88,6 +91,7 @@ pub fn command(fields: &Value) -> Option<Delivered> {
         at: None,
         shared_channel: false,
         return_path: return_path(&fields["response_url"]),
+        files: Vec::new(),
         what,
     };
     Some(Delivered { keys, incoming })
@@ -127,6 +131,7 @@ pub fn interaction(payload: &Value) -> Option<Delivered> {
         at,
         shared_channel: false,
         return_path: return_path(&payload["response_url"]),
+        files: attached(message),
         what,
     };
     Some(Delivered { keys: keys.into_iter().collect(), incoming })

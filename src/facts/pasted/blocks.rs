@@ -53,7 +53,7 @@ pub fn blocks(text: &str) -> Vec<Block<'_>> {
             // Whatever a container prints is its log, and values of objects may look like anything: until the next command.
             Of::Log | Of::Objects => None,
             _ if begins_describe(text, &lines[i + 1..]) => Some(Of::Describe),
-            _ if table::is_heading(text) => Some(Of::Table),
+            _ if is_heading(text, lines.get(i + 1)) => Some(Of::Table),
             Of::Describe => None,
             Of::Table if text.is_empty() => Some(Of::Other),
             _ if begins_objects(text) => Some(Of::Objects),
@@ -78,7 +78,17 @@ fn begins_describe(text: &str, rest: &[Line<'_>]) -> bool {
         _ => None,
     });
     let starts = |key: &str| next.is_some_and(|next| next.starts_with(key));
-    starts("Namespace:") || starts("Roles:") || starts("IsDefaultClass:") || starts("Labels:") || starts("Priority:")
+    // A DaemonSet's selector, until its describe began like the others.
+    starts("Namespace:")
+        || starts("Selector:")
+        || starts("Roles:")
+        || starts("IsDefaultClass:")
+        || starts("Labels:")
+        || starts("Priority:")
+}
+
+fn is_heading(text: &str, next: Option<&Line<'_>>) -> bool {
+    table::is_heading(text) || matches!(next, Some(Line::Text(next)) if table::is_broken_heading(text, next))
 }
 
 fn begins_objects(text: &str) -> bool {

@@ -10,6 +10,8 @@ mod probe;
 mod volume;
 mod workload;
 
+use super::attribution;
+use super::layout;
 use super::object::set;
 use super::tree::{Fields, tree};
 use crate::facts::event::Event;
@@ -139,7 +141,9 @@ const TOP: &[&str] = &[
 
 /// Reads one describe; `None` where it is of a kind that is not read, or names nothing.
 pub fn read(lines: &[String], namespace: Option<&str>, now: Timestamp) -> Option<Described> {
-    let fields = tree(lines, |key| TOP.contains(&key));
+    let is_top = |key: &str| TOP.contains(&key);
+    let lines = &layout::restored(lines, is_top);
+    let fields = tree(lines, is_top);
     let fields = fields.as_slice();
     let name = fields.value("Name")?.lines().next()?.to_owned();
     let has = |key: &str| fields.field(key).is_some();
@@ -163,7 +167,7 @@ pub fn read(lines: &[String], namespace: Option<&str>, now: Timestamp) -> Option
     let cluster_wide = matches!(kind, "Node" | "StorageClass" | "PersistentVolume");
     let namespace = if cluster_wide { "" } else { fields.value("Namespace").or(namespace).unwrap_or("default") };
     let about = events::About { kind, namespace, name: &name };
-    let events = events::events(fields, &about, now);
+    let mut events = events::events(fields, &about, now);
     let mut objects = match kind {
         "Pod" => vec![pod::pod(fields, now)],
         "Node" => node::node(fields),
@@ -174,6 +178,15 @@ pub fn read(lines: &[String], namespace: Option<&str>, now: Timestamp) -> Option
         "LimitRange" => vec![policy::limit_range(&name, namespace, lines)],
         kind => vec![workload::workload(kind, fields)],
     };
+    let told = events.as_deref_mut().unwrap_or_default();
+    match kind {
+        "Pod" => {
+            told.iter_mut().for_each(|event| attribution::name_container(event, &objects[0]));
+            pod::stopped_from_outside(&mut objects[0], told);
+        }
+        "Job" => workload::failed(&mut objects[0], told),
+        _ => {}
+    }
     // The creation is not printed of most kinds. It is no later than what happened to the object.
     let started = objects[0]["status"]["startTime"].as_str().and_then(|t| t.parse::<Timestamp>().ok());
     let first = events.iter().flatten().filter_map(|event| event.first).chain(started).min();

@@ -1,5 +1,7 @@
 //! The lines of a pasted text, without what chats, terminals and clipboards add; and the commands typed before them.
 
+use std::borrow::Cow;
+
 /// A line of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line<'a> {
@@ -21,7 +23,12 @@ pub struct Command<'a> {
     pub previous: bool,
 }
 
-/// Returns the lines of a text.
+/// Takes out what chats, terminals and editors do to signs.
+pub fn clean(text: &str) -> String {
+    text.lines().map(|line| plain(&unescaped(line)) + "\n").collect()
+}
+
+/// Returns the lines of a clean text.
 pub fn lines(text: &str) -> Vec<Line<'_>> {
     let filled = || text.lines().filter(|line| !line.trim().is_empty());
     let quoted = filled().filter(|line| line.starts_with('>')).count();
@@ -35,10 +42,33 @@ pub fn lines(text: &str) -> Vec<Line<'_>> {
             }
             match command(line) {
                 Some(command) => Line::Command(command),
-                None => Line::Text(plain(line)),
+                None => Line::Text(line.to_owned()),
             }
         })
         .collect()
+}
+
+/// Undoes what chats do to signs: Slack escapes three of them, editors curl quotes.
+fn unescaped(line: &str) -> Cow<'_, str> {
+    let mut line = Cow::Borrowed(line);
+    if line.is_ascii() && !line.contains('&') {
+        return line;
+    }
+    for (odd, plain) in [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&amp;", "&"),
+        ("\u{201c}", "\""),
+        ("\u{201d}", "\""),
+        ("\u{2018}", "'"),
+        ("\u{2019}", "'"),
+    ] {
+        if line.contains(odd) {
+            line = Cow::Owned(line.replace(odd, plain));
+        }
+    }
+    line
 }
 
 /// Takes out colours and turns all blanks into spaces.
@@ -86,7 +116,8 @@ fn command(line: &str) -> Option<Command<'_>> {
             "|" | ">" | "&&" | ";" | "2>&1" => break,
             "-n" | "--namespace" => found.namespace = words.next(),
             "-c" | "--container" => found.container = words.next(),
-            "-p" | "--previous" | "--previous=true" => found.previous = true,
+            // An editor makes one long dash of two.
+            "-p" | "--previous" | "--previous=true" | "\u{2014}previous" => found.previous = true,
             // Flags whose value is a word of its own.
             "-o" | "--output" | "-l" | "--selector" | "--context" | "--kubeconfig" | "--tail" | "--since"
             | "--sort-by" | "--field-selector" | "--cluster" => {
@@ -105,7 +136,7 @@ fn command(line: &str) -> Option<Command<'_>> {
             word => found.words.push(word),
         }
     }
-    matches!(found.verb, "describe" | "get" | "logs" | "log").then_some(found)
+    matches!(found.verb, "describe" | "get" | "logs" | "log" | "events").then_some(found)
 }
 
 /// Returns true for what stands before a command: nothing, or a prompt such as `$` and `ann@host:~$`.
@@ -132,6 +163,6 @@ mod tests {
     #[test]
     fn quotes_fences_colours_and_line_ends_go() {
         let text = "> ```\r\n> \u{1b}[31mName:\u{1b}[0m\u{a0} web\r\n> ```\r\n";
-        assert_eq!(lines(text), [Line::Fence, Line::Text("Name:  web".into()), Line::Fence]);
+        assert_eq!(lines(&clean(text)), [Line::Fence, Line::Text("Name:  web".into()), Line::Fence]);
     }
 }

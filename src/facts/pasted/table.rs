@@ -1,6 +1,7 @@
 //! `kubectl get`: a row an object.
 
 mod events;
+pub mod mentions;
 mod nodes;
 mod pods;
 mod storage;
@@ -9,6 +10,7 @@ mod workloads;
 use crate::facts::event::Event;
 use jiff::Timestamp;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// What a table told.
 #[derive(Debug, Default)]
@@ -22,6 +24,7 @@ pub struct Listed {
 pub struct Row<'a> {
     heads: &'a [(usize, String)],
     cells: Vec<String>,
+    line: &'a str,
     namespace: &'a str,
 }
 
@@ -38,8 +41,9 @@ impl Row<'_> {
         self.cell("NAMESPACE").unwrap_or(self.namespace)
     }
 
+    /// Returns the name, without the kind that `kubectl get all` puts before it.
     fn name(&self) -> &str {
-        self.cell("NAME").unwrap_or_default()
+        self.cell("NAME").unwrap_or_default().rsplit('/').next().unwrap_or_default()
     }
 }
 
@@ -50,15 +54,35 @@ pub fn is_heading(line: &str) -> bool {
     (has("NAME") && has("AGE")) || (has("LAST SEEN") && has("REASON"))
 }
 
+/// Returns true for the first line of a table whose heading a terminal broke: the rest of it is the next line.
+pub fn is_broken_heading(line: &str, next: &str) -> bool {
+    let begins = line.starts_with("NAME") || line.starts_with("LAST SEEN");
+    begins && line.len() >= 60 && !heads(line).is_empty() && !heads(next).is_empty()
+}
+
+/// Joins the lines of a table that a terminal broke, heading and rows into as many parts each.
+fn rejoined(lines: &[String]) -> Cow<'_, [String]> {
+    let parts = lines.iter().take_while(|line| !heads(line).is_empty()).count();
+    let lines_of = |rows: &[String]| rows.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+    if parts < 2 || !lines.len().is_multiple_of(parts) {
+        return Cow::Borrowed(lines);
+    }
+    let width = lines_of(lines);
+    let join =
+        |row: &[String]| row.iter().map(|part| format!("{part:width$}")).collect::<String>().trim_end().to_owned();
+    Cow::Owned(lines.chunks(parts).map(join).collect())
+}
+
 /// Reads a table. `namespace` is the command's: rows name none of their own then.
 pub fn read(lines: &[String], namespace: Option<&str>, now: Timestamp) -> Listed {
+    let lines = &rejoined(lines);
     let Some((heading, rest)) = lines.split_first() else { return Listed::default() };
     let heads = heads(heading);
     let has = |head: &str| heads.iter().any(|(_, known)| known == head);
     let rows: Vec<Row<'_>> = rest
         .iter()
         .filter(|line| !line.trim().is_empty())
-        .map(|line| Row { heads: &heads, cells: cells(line, &heads), namespace: namespace.unwrap_or("default") })
+        .map(|line| Row { heads: &heads, cells: cells(line, &heads), line, namespace: namespace.unwrap_or("default") })
         .collect();
     let mut listed = Listed::default();
     if has("LAST SEEN") {
@@ -82,7 +106,6 @@ pub fn read(lines: &[String], namespace: Option<&str>, now: Timestamp) -> Listed
 }
 
 fn is_name(text: &str) -> bool {
-    let text = text.rsplit('/').next().unwrap_or_default();
     !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'))
 }
 
@@ -142,8 +165,11 @@ fn heads(line: &str) -> Vec<(usize, String)> {
 /// Parts a row at the places of its heading; where the columns do not stand below it, at its blanks.
 fn cells(line: &str, heads: &[(usize, String)]) -> Vec<String> {
     let signs: Vec<char> = line.chars().collect();
-    let aligned = heads.iter().skip(1).all(|(at, _)| signs.get(at - 1).is_none_or(|sign| *sign == ' '))
-        && heads.get(1).is_some_and(|(at, _)| signs.len() > *at);
+    // kubectl puts three blanks between columns at least; copied from elsewhere they may have moved.
+    let is_gap = |at: usize| (at.saturating_sub(3)..at).all(|at| signs.get(at).is_none_or(|sign| *sign == ' '));
+    let apart = columns(line);
+    let aligned =
+        heads.iter().skip(1).all(|(at, _)| is_gap(*at)) && heads.get(1).is_some_and(|(at, _)| signs.len() > *at);
     if aligned {
         return heads
             .iter()
@@ -154,7 +180,6 @@ fn cells(line: &str, heads: &[(usize, String)]) -> Vec<String> {
             })
             .collect();
     }
-    let apart = columns(line);
     if apart.len() == heads.len() {
         return apart.into_iter().map(str::to_owned).collect();
     }

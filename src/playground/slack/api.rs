@@ -33,6 +33,7 @@ type Reply = Result<Value, Refusal>;
 pub fn router() -> Router<Workspace> {
     Router::new()
         .route("/api/{method}", any(call))
+        .route("/files-pri/{file}", axum::routing::get(files::private))
         .route("/upload/{file}", any(files::upload).layer(DefaultBodyLimit::max(64 << 20)))
 }
 

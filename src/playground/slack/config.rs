@@ -62,6 +62,7 @@ const SCOPES: &[&str] = &[
     "channels:read",
     "chat:write",
     "commands",
+    "files:read",
     "files:write",
     "groups:history",
     "groups:read",

@@ -29,12 +29,28 @@ impl Workspace {
     /// Slack's codes: `user_not_found`, `channel_not_found`, `not_in_channel`, `is_archived`, `no_text`,
     /// `thread_not_found`.
     pub fn say(&self, user: &str, channel: &str, typed: &str, thread_ts: Option<&str>) -> Result<String, Refusal> {
+        self.say_with(user, channel, typed, thread_ts, &[])
+    }
+
+    /// Says something with text files attached, each its name and its content.
+    ///
+    /// # Errors
+    /// As [`say`](Self::say).
+    pub fn say_with(
+        &self,
+        user: &str,
+        channel: &str,
+        typed: &str,
+        thread_ts: Option<&str>,
+        files: &[(String, String)],
+    ) -> Result<String, Refusal> {
+        let files: Vec<Value> = files.iter().map(|(name, content)| self.attach(user, name, content)).collect();
         let mut state = self.state();
         let scene = scene(&mut state, user, channel)?;
         if scene.channel.is_archived {
             return Err("is_archived".into());
         }
-        if typed.trim().is_empty() {
+        if typed.trim().is_empty() && files.is_empty() {
             return Err("no_text".into());
         }
         let thread_ts = match thread_ts {
@@ -54,6 +70,7 @@ impl Workspace {
             team: scene.user.team,
             blocks: Some(json!([text::rich_text(&stored, &ids::random_hex()[..5])])),
             text: stored,
+            files,
             ..Message::default()
         };
         let event = said(&message, &scene);
@@ -69,7 +86,11 @@ impl Workspace {
         let channel = scene.channel.id.as_str();
         if mentioned && scene.channel.im_with.is_none() {
             event["type"] = json!("app_mention");
-            self.emit(event.clone(), Some(channel));
+            let mut mention = event.clone();
+            if let Some(fields) = mention.as_object_mut() {
+                fields.remove("subtype");
+            }
+            self.emit(mention, Some(channel));
         }
         event["type"] = json!("message");
         event["channel_type"] = json!(scene.channel.kind());
@@ -250,6 +271,10 @@ fn said(message: &Message, scene: &Scene) -> Value {
     });
     if let Some(thread) = &message.thread_ts {
         event["thread_ts"] = json!(thread);
+    }
+    if !message.files.is_empty() {
+        event["files"] = json!(message.files);
+        event["subtype"] = json!("file_share");
     }
     if scene.user.is_stranger() {
         event["user_team"] = json!(scene.user.team);

@@ -78,6 +78,36 @@ async fn what_kubectl_printed_is_diagnosed_without_its_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_attached_snippet_is_read_whole() {
+    let (_, kubeconfig, _) = granted("prod").await;
+    let chat = Chat::with(&[("prod", &kubeconfig)]).await;
+    let pasted = include_str!("../../pasted/describe/live-sched-cpu.txt");
+    let found = pasted.find("Insufficient cpu").expect("what decides");
+    assert!(found > 1_000, "what decides must stand below what Slack shows of a snippet");
+    let files = [("pod.txt".to_owned(), pasted.to_owned())];
+    let message = chat.slack.say_with(ids::BOB, ids::CHANNEL, "", None, &files).unwrap();
+    let answer = chat.alice().diagnoses(&message).await;
+    assert_says(&answer.in_thread_of(&message), &["sched-cpu/", "Insufficient cpu", "not from a cluster"]);
+
+    let mentioned = chat.alice().attaches("@podoctor and this?", &files).await;
+    assert_says(&mentioned.in_thread_of(&mentioned.to), &["sched-cpu/", "Insufficient cpu", "not from a cluster"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_snippet_that_the_bot_may_not_read_is_answered_from_its_beginning() {
+    let (_, kubeconfig, _) = granted("prod").await;
+    let mut config = Config::default();
+    config.scopes.remove("files:read");
+    let chat = Chat::configured(config, &[("prod", &kubeconfig)]).await;
+    let pasted = include_str!("../../pasted/describe/live-oom-child.txt");
+    let files = [("pod.txt".to_owned(), pasted.to_owned())];
+    let mentioned = chat.alice().attaches("@podoctor and this?", &files).await;
+    let said = mentioned.in_thread_of(&mentioned.to);
+    assert_says(&said, &["oom-child/worker", "not from a cluster"]);
+    assert!(!said.contains("nothing is wrong"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_other_words_are_answered_too() {
     let (ns, kubeconfig, _) = granted("prod").await;
     ns.apply(OOM).await;

@@ -110,6 +110,15 @@ impl Person<'_> {
         heard
     }
 
+    /// Types a message with files attached, and waits until the bot is done with it.
+    pub async fn attaches(self, text: &str, files: &[(String, String)]) -> Heard {
+        let mut ts = String::new();
+        let says = async || ts = self.chat.slack.say_with(self.id, self.channel, text, None, files).unwrap();
+        let mut heard = self.hears(None, says).await;
+        heard.to = ts;
+        heard
+    }
+
     /// Types a message that the bot is not waited for, and returns its ts.
     pub fn says(self, text: &str, thread: Option<&str>) -> String {
         self.chat.slack.say(self.id, self.channel, text, thread).unwrap()

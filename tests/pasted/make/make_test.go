@@ -90,8 +90,33 @@ func make_(t *testing.T, folder, out string) {
 		describes = describeAll(t, objects)
 		tables = listAll(t, objects)
 	})
-	write(t, filepath.Join(out, "describe", filepath.Base(folder)+".txt"), describes+logs(t, folder))
-	write(t, filepath.Join(out, "get", filepath.Base(folder)+".txt"), tables)
+	name := filepath.Base(folder)
+	write(t, filepath.Join(out, "describe", name+".txt"), describes+logs(t, folder))
+	write(t, filepath.Join(out, "get", name+".txt"), tables)
+	if objectsOut := os.Getenv("OBJECTS"); objectsOut != "" {
+		write(t, filepath.Join(objectsOut, name+".json"), defaulted(t, want.At, objects))
+	}
+}
+
+// defaulted returns the objects for the makers of older text, which have no defaults of their own.
+func defaulted(t *testing.T, at time.Time, objects []*unstructured.Unstructured) string {
+	all := struct {
+		At      time.Time
+		Objects []runtime.Object
+	}{At: at}
+	for i, object := range objects {
+		if one, ok := typed(object); ok {
+			if event, isEvent := one.(*corev1.Event); isEvent && event.Name == "" {
+				event.Name = fmt.Sprintf("event-%d", i)
+			}
+			all.Objects = append(all.Objects, one)
+		}
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func read(t *testing.T, folder string) []*unstructured.Unstructured {

@@ -71,7 +71,8 @@ fn ended(facts: &Facts<'_>, death: &Death<'_>) -> Option<Finding> {
         None | Some(Complaint::LastWords) if could_be_probe || talks_through_a_proxy(death.container) => {
             Certainty::Likely
         }
-        None if !events_cover(facts, death) => Certainty::Likely,
+        // Without its log any cause of its own may be behind the code.
+        None if !events_cover(facts, death) || facts.part().is_some() => Certainty::Likely,
         _ => Certainty::Confirmed,
     };
     let ((en, zh), (times_en, times_zh)) = (named(death.container), times(death.container));

@@ -48,7 +48,10 @@ pub(super) fn killing(facts: &Facts<'_>, kind: Kind, cause: &'static Cause) -> O
     let deaths = deaths(facts);
     let seen = deaths.iter().find_map(|death| {
         let (_, event) = death.killed_by_probe(facts.world).filter(|(k, _)| *k == kind)?;
-        let certainty = if event.reason == "Killing" { Certainty::Confirmed } else { Certainty::Likely };
+        // Old kubectl does not know every kind of probe: what is wrong with one that is not seen cannot be told.
+        let is_seen = facts.part().is_none() || probe_of(death.container, kind).is_some();
+        let sure = event.reason == "Killing" && is_seen;
+        let certainty = if sure { Certainty::Confirmed } else { Certainty::Likely };
         Some(
             told(facts, death, kind, cause, certainty)
                 .because([event.evidence()])

@@ -2,7 +2,7 @@
 
 use super::{standing, waits};
 use crate::diagnosis::{Cause, Finding, Page, Phase, Text, Verdict};
-use crate::facts::{ContainerView, Evidence, Facts, PodView, Role, Stage, Subject, Workload, node};
+use crate::facts::{ContainerView, Evidence, Facts, Part, PodView, Role, Stage, Subject, Workload, node};
 use jiff::{SignedDuration, Timestamp};
 
 pub static CAUSE: Cause = Cause {
@@ -37,6 +37,11 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
 
 fn pod_healthy(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Finding> {
     if pod.stage() != Stage::Running || pod.phase() != "Running" || !is_ready(pod) {
+        return None;
+    }
+    // Text may be cut off: a pod always has a container, and describe prints its conditions below them.
+    let is_cut = facts.part() == Some(Part::Description) && pod.condition("Ready").is_none();
+    if pod.app_containers().next().is_none() || is_cut {
         return None;
     }
     // A node that fell silent or is gone leaves the last report standing: it says nothing of now.
@@ -117,7 +122,17 @@ fn flaps(facts: &Facts<'_>, pod: PodView<'_>) -> bool {
     let fell_out = back.zip(started).is_some_and(|(back, started)| {
         recent(Some(back)) && back.duration_since(started) > SignedDuration::from_mins(5)
     });
-    let failed = || pod.events_seen(facts.world).any(|e| e.reason == "Unhealthy" && e.count >= 3 && recent(e.last));
+    let failures =
+        || pod.events_seen(facts.world).filter(|e| e.reason == "Unhealthy" && e.count >= 3 && recent(e.last));
+    let failed = || failures().next().is_some();
+    if back.is_none() && facts.part().is_some() {
+        // When it became ready is not printed: failures long after its start say that it was not ready meanwhile.
+        return killed
+            || failures().any(|event| {
+                let after = event.last.zip(started).map(|(last, started)| last.duration_since(started));
+                after.is_some_and(|after| after > SignedDuration::from_mins(5))
+            });
+    }
     killed || (fell_out && failed())
 }
 

@@ -7,7 +7,7 @@ use crate::diagnosis::causes::{admission, scheduling};
 use crate::facts::reading::admission::Refusal;
 use crate::facts::reading::log_error::{self, LogError, Tls};
 use crate::facts::reading::mount::{self, MountFailure};
-use crate::facts::{ContainerView, Event, Evidence, Facts, PodView, Role, Stage, Subject, Workload, node};
+use crate::facts::{ContainerView, Event, Evidence, Facts, Part, PodView, Role, Stage, Subject, Workload, node};
 use jiff::{SignedDuration, Timestamp};
 
 /// A wait that is normal for now.
@@ -46,6 +46,9 @@ fn pod_waits(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Wait> {
     let node_lost =
         pod.node_name().is_some() && (node.is_absent() || node.present().is_some_and(|node| !node::is_ready(node)));
     match pod.stage() {
+        // A row does not say since when, and describe not until when: then at least its node must be known to be well.
+        Stage::Terminating if matches!(facts.part(), Some(Part::Row | Part::Mention)) => None,
+        Stage::Terminating if facts.part().is_some() && node.present().is_none() => None,
         Stage::Terminating if !node_lost => stops(facts, pod),
         Stage::Unscheduled => unscheduled(facts, pod),
         Stage::Creating if !node_lost => creating(facts, pod),

@@ -109,6 +109,8 @@ fn contradiction(facts: &Facts<'_>, picture: &Picture<'_>, fit: &Fit<'_>) -> Opt
             let old = picture.pod.age(facts.now) >= TRIED_AGAIN;
             (fit.all_pods_read && old).then_some((Certainty::Likely, None))
         }
+        // Describe prints no node affinity: the pod may well refuse these nodes.
+        Kind::Selector if facts.part().is_some() => None,
         Kind::Selector | Kind::Taint | Kind::ControlPlane | Kind::Condition | Kind::Cordoned | Kind::Uninitialized => {
             let same = picture.counts.len() == 1;
             let old = picture.pod.age(facts.now) >= TRIED_AGAIN * 2;

@@ -2,7 +2,7 @@
 
 use super::{pvc_unbound, said};
 use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, Words, kubectl};
-use crate::facts::{Evidence, Facts, PodView, Stage};
+use crate::facts::{Evidence, Facts, Part, PodView, Stage};
 use jiff::SignedDuration;
 
 pub static CAUSE: Cause = Cause {
@@ -37,6 +37,10 @@ const LOOKS_WITHIN: SignedDuration = SignedDuration::from_secs(60);
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     let pod = facts.pod().filter(|pod| pod.stage() == Stage::Unscheduled)?;
     if pod.condition("PodScheduled").is_some() || said(facts).is_some() {
+        return None;
+    }
+    // A row has no conditions: what the scheduler said is not absent but unread.
+    if matches!(facts.part(), Some(Part::Row | Part::Mention)) {
         return None;
     }
     let spec = pod.spec()?;

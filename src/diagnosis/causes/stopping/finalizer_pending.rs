@@ -6,7 +6,7 @@ use crate::diagnosis::finalizer;
 use crate::diagnosis::finding::{Finding, Fix, Remedy};
 use crate::diagnosis::kubectl::{namespaced, quoted};
 use crate::diagnosis::words::{Text, Words};
-use crate::facts::{Evidence, Facts, PodView};
+use crate::facts::{Evidence, Facts, Part, PodView};
 use jiff::SignedDuration;
 
 pub static CAUSE: Cause = Cause {
@@ -42,11 +42,18 @@ pub static CAUSE: Cause = Cause {
 
 /// A controller takes its finalizer off within seconds; what lasts longer is worth telling.
 const NORMAL: SignedDuration = SignedDuration::from_secs(20);
+/// Without seeing a finalizer: the kubelet's own cleaning up takes up to a minute.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     let stopping = Stopping::of(facts)?;
     let pod = stopping.pod;
     let finalizers = pod.finalizers();
+    // Where the kubelet has reported the end, its part is done.
+    let is_over = matches!(pod.phase(), "Succeeded" | "Failed");
+    if finalizers.is_empty() && is_over && facts.part() == Some(Part::Description) && stopping.overdue > PATIENCE {
+        return not_printed(facts, &stopping);
+    }
     if finalizers.is_empty() || stopping.overdue < NORMAL {
         return None;
     }
@@ -96,6 +103,27 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             .command(removal(pod, &finalizers[0])),
         )
         .remedy(Remedy::RemoveFinalizers)
+        .some()
+}
+
+/// Everything has ended and the pod is still there. Describe does not print finalizers, but they would look like this.
+fn not_printed(facts: &Facts<'_>, stopping: &Stopping<'_>) -> Option<Finding> {
+    let pod = stopping.pod;
+    if !stopping.all_ended || !stopping.node_is_fine(facts) && facts.node().present().is_some() {
+        return None;
+    }
+    Finding::possible(&CAUSE)
+        .because([stopping.evidence()])
+        .says(
+            format!("All containers of the deleted pod {} have ended; a finalizer may keep it, which describe does not print.", pod.name()),
+            format!("已删除的 Pod {} 的容器都已结束；可能被 finalizer 留住，而 describe 不显示 finalizer。", pod.name()),
+        )
+        .fix(
+            Fix::safe(Words::new("See whether it has finalizers.", "查看它是否有 finalizer。")).command(namespaced(
+                pod.namespace(),
+                &format!("get pod {} -o jsonpath='{{.metadata.finalizers}}'", quoted(pod.name())),
+            )),
+        )
         .some()
 }
 

@@ -45,6 +45,10 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     if !stopping.node_is_fine(facts) || stopping.was_begun(facts) == Some(false) {
         return None;
     }
+    // It has ended long since: what keeps the pod now is something that the text does not show.
+    if facts.part().is_some() && stopping.all_ended && stopping.overdue > DRAINING {
+        return None;
+    }
     let grace = stopping.pod.grace();
     let waited = facts.since(stopping.asked);
     let running = stopping.pod.app_containers().find(|c| c.is_running() && no_hook(*c));

@@ -81,7 +81,7 @@ fn event(row: &str, header: Option<&str>, about: &About<'_>, now: Timestamp) -> 
 /// Parts who reports from what is said. Until 1.18 a kubelet's name was followed by its node's: `kubelet, node-1`.
 fn reporter<'a>(rest: &'a str, row: &str, header: Option<&str>) -> (&'a str, &'a str, &'a str) {
     // Nobody is named where the column of the reporter is blank and that of the message is not.
-    let blank = header.and_then(|header| {
+    let blank = header.filter(|header| header.contains("  ")).and_then(|header| {
         let byte = header.find("From")?;
         Some(row.get(byte..)?.starts_with(' ') && row.get(header.find("Message")?..)?.starts_with(|c: char| c != ' '))
     });

@@ -1,7 +1,6 @@
 //! `kubectl describe node`.
 
 use super::super::object::{amounts, metadata, set};
-use super::super::table::columns;
 use super::super::time::moment;
 use super::super::tree::{Field, Fields};
 use serde_json::{Map, Value, json};
@@ -74,20 +73,59 @@ fn taint(text: &str) -> Option<Value> {
 
 /// `Ready  True  <heartbeat>  <transition>  KubeletReady  kubelet is posting ready status`.
 fn condition(row: &Field) -> Option<Value> {
-    let cells = columns(&row.text);
-    let (kind, state) = (*cells.first()?, *cells.get(1)?);
+    let (kind, rest) = word(&row.text)?;
+    let (state, mut rest) = word(rest)?;
     if !matches!(state, "True" | "False" | "Unknown") {
         return None;
     }
     let mut of = Map::new();
     of.insert("type".into(), kind.into());
     of.insert("status".into(), state.into());
-    let times = cells.iter().skip(2).take_while(|cell| moment(cell).is_some() || cell.contains(" 0001 ")).count();
-    let time =
-        |at: usize| cells.get(at).filter(|_| at < 2 + times).and_then(|cell| moment(cell)).map(|t| t.to_string());
-    set(&mut of, "lastHeartbeatTime", time(2));
-    set(&mut of, "lastTransitionTime", time(3));
-    set(&mut of, "reason", cells.get(2 + times).copied());
-    set(&mut of, "message", cells.get(3 + times..).map(|rest| rest.join("  ")).filter(|text| !text.is_empty()));
+    for key in ["lastHeartbeatTime", "lastTransitionTime"] {
+        let Some((time, after)) = time(rest) else { break };
+        set(&mut of, key, time);
+        rest = after;
+    }
+    let (reason, message) = word(rest).unwrap_or_default();
+    set(&mut of, "reason", Some(reason).filter(|text| !text.is_empty()));
+    set(&mut of, "message", Some(message).filter(|text| !text.is_empty()));
     Some(Value::Object(of))
+}
+
+/// Returns the first word, and the rest.
+fn word(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start();
+    let end = text.find(char::is_whitespace).unwrap_or(text.len());
+    (end > 0).then(|| (&text[..end], text[end..].trim_start()))
+}
+
+/// Takes a moment off: `Mon, 23 Nov 2026 18:47:16 +0000` or `<unknown>`. One of the year 1 is none.
+fn time(text: &str) -> Option<(Option<String>, &str)> {
+    if let Some(rest) = text.strip_prefix("<unknown>").or(text.strip_prefix("<unset>")) {
+        return Some((None, rest.trim_start()));
+    }
+    let (mut words, mut rest) = (Vec::new(), text);
+    for _ in 0..6 {
+        let (next, after) = word(rest)?;
+        words.push(next);
+        rest = after;
+    }
+    let found = moment(&words.join(" "));
+    (found.is_some() || words[3] == "0001").then(|| (found.map(|t| t.to_string()), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_with_any_blanks_between_its_columns() {
+        let row = "Ready  False   Mon, 23 Nov 2026 18:47:16 +0000   Mon, 01 Jan 0001 00:00:00 +0000   KubeletNotReady   runtime down: a  b";
+        for text in [row.to_owned(), row.split_whitespace().collect::<Vec<_>>().join(" ")] {
+            let found = condition(&Field { text, ..Field::default() }).unwrap();
+            assert_eq!(found["lastHeartbeatTime"], "2026-11-23T18:47:16Z");
+            assert_eq!((&found["lastTransitionTime"], &found["reason"]), (&Value::Null, &json!("KubeletNotReady")));
+            assert!(found["message"].as_str().unwrap().starts_with("runtime down"));
+        }
+    }
 }

@@ -5,6 +5,7 @@ use super::super::time::{ago, moment};
 use super::super::tree::{Field, Fields};
 use super::container::{containers, message};
 use super::volume::volumes;
+use crate::facts::event::Event;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -121,6 +122,25 @@ fn status(
     status.insert("containerStatuses".into(), statuses.app.into());
     set(&mut status, "initContainerStatuses", Some(statuses.init).filter(|list| !list.is_empty()));
     Value::Object(status)
+}
+
+/// Notes that an ended pod is being deleted, which kubectl covers up with its phase. The kubelet's events tell: it stops a
+/// container that nothing ails only because the pod is deleted; what else ends a pod leaves its reason in the status.
+pub fn stopped_from_outside(pod: &mut Value, events: &[Event]) {
+    let status = &pod["status"];
+    if !matches!(status["phase"].as_str(), Some("Succeeded" | "Failed")) || !status["reason"].is_null() {
+        return;
+    }
+    // A sidecar is stopped when the others have ended.
+    let apps: Vec<String> = pod["spec"]["containers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|container| Some(format!("Stopping container {}", container["name"].as_str()?)))
+        .collect();
+    let stops = |event: &&Event| event.reason == "Killing" && apps.iter().any(|words| event.message.trim() == words);
+    let Some(stop) = events.iter().filter(stops).filter_map(|event| event.last).max() else { return };
+    pod["metadata"]["deletionTimestamp"] = stop.to_string().into();
 }
 
 /// `key=value:Effect op=Exists for 300s`.

@@ -4,6 +4,7 @@ use super::super::object::{metadata, number, set};
 use super::super::time::moment;
 use super::super::tree::{Field, Fields};
 use super::pod::template;
+use crate::facts::event::Event;
 use serde_json::{Map, Value, json};
 
 /// Makes a workload of the kind.
@@ -84,6 +85,21 @@ fn job(fields: &[Field], spec: &mut Map<String, Value>, status: &mut Map<String,
         status.insert("completionTime".into(), done.to_string().into());
         status.insert("conditions".into(), json!([{"type": "Complete", "status": "True"}]));
     }
+}
+
+/// Notes that the Job has failed: describe prints no conditions of it, but its controller's event has the same words.
+pub fn failed(job: &mut Value, events: &[Event]) {
+    const REASONS: [&str; 5] =
+        ["BackoffLimitExceeded", "DeadlineExceeded", "FailedIndexes", "MaxFailedIndexesExceeded", "PodFailurePolicy"];
+    let fails = |event: &&Event| event.component == "job-controller" && REASONS.contains(&event.reason.as_str());
+    let Some(event) = events.iter().rev().find(fails) else { return };
+    let mut of = Map::new();
+    of.insert("type".into(), "Failed".into());
+    of.insert("status".into(), "True".into());
+    of.insert("reason".into(), event.reason.as_str().into());
+    of.insert("message".into(), event.message.as_str().into());
+    set(&mut of, "lastTransitionTime", event.last.map(|at| at.to_string()));
+    job["status"]["conditions"] = json!([of]);
 }
 
 /// Returns the number before a word: `1 desired | 0 updated`, `2 current / 3 desired`, `1 Active (0 Ready) / 0 Failed`.

@@ -4,21 +4,38 @@ use super::super::describe::subject;
 use super::super::time::ago;
 use super::Row;
 use crate::facts::event::Event;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Reads the rows. One that has no type goes on with the message of the row before it.
 pub fn events(rows: &[Row<'_>], now: Timestamp) -> Vec<Event> {
     let mut found: Vec<Event> = Vec::new();
+    let width = |row: &Row<'_>| row.line.chars().count();
+    let widest = rows.iter().map(width).max().unwrap_or(0);
+    let mut before = 0;
     for row in rows {
         match event(row, now) {
             Some(event) => found.push(event),
             None => {
                 if let Some(last) = found.last_mut() {
-                    last.message.push('\n');
-                    last.message.push_str(row.cells.join(" ").trim());
+                    // A terminal breaks at its width, in the middle of a word too.
+                    let joint = if before == widest {
+                        ""
+                    } else if before + 1 == widest {
+                        " "
+                    } else {
+                        "\n"
+                    };
+                    last.message.push_str(joint);
+                    last.message.push_str(row.line.trim());
                 }
             }
         }
+        before = width(row);
+    }
+    // Names of events hold the moment they were made, and tables are sorted by name: so the order tells what ages, cut
+    // off to seconds, do not. The wide table has the names.
+    for (event, back) in found.iter_mut().rev().zip(1..) {
+        event.last = event.last.and_then(|last| last.checked_sub(SignedDuration::from_micros(back)).ok());
     }
     found
 }

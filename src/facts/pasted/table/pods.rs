@@ -1,9 +1,9 @@
 //! `kubectl get pods`: the state of a pod in one word.
 
 use super::super::object::{number, set};
-use super::super::time::ago;
+use super::super::time::{age, ago};
 use super::Row;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// As many containers as a row is believed to count.
@@ -26,9 +26,10 @@ pub fn pod(row: &Row<'_>, now: Timestamp) -> Option<Value> {
     set(&mut status, "nominatedNodeName", row.cell("NOMINATED NODE"));
     let names: Vec<String> = (1..=all.min(MOST)).map(|i| if all == 1 { "?".into() } else { format!("?{i}") }).collect();
     spec.insert("containers".into(), names.iter().map(|name| json!({"name": name})).collect());
+    let age = row.cell("AGE").and_then(age);
     let init = word.strip_prefix("Init:");
     let state = init.unwrap_or(word);
-    status.insert("phase".into(), phase(word, ready, restarts, row).into());
+    status.insert("phase".into(), phase(word, ready, restarts, age, row).into());
     match word {
         "Terminating" => {
             // Since when is not shown: it may have begun just now.
@@ -42,6 +43,7 @@ pub fn pod(row: &Row<'_>, now: Timestamp) -> Option<Value> {
         }
         _ => {}
     }
+    let shaky = restarted_lately(restarts, row, age);
     let one = |name: &str, restarts: i64, ready: bool, state: Value| json!({"name": name, "ready": ready, "restartCount": restarts, "image": "", "imageID": "", "state": state});
     let statuses: Vec<Value> = names
         .iter()
@@ -51,6 +53,8 @@ pub fn pod(row: &Row<'_>, now: Timestamp) -> Option<Value> {
             // Restarts are counted together: they are the one's that is not ready.
             let restarts = if i == ready || (ready == all && i == 0) { restarts } else { 0 };
             let state = match (is_ready, init) {
+                // It runs; whether it goes on is not shown.
+                (true, _) if i == 0 && ready == all && shaky => json!({}),
                 (true, _) => json!({"running": {}}),
                 (false, Some(_)) => json!({"waiting": {"reason": "PodInitializing"}}),
                 (false, None) => of_word(state),
@@ -71,9 +75,24 @@ pub fn pod(row: &Row<'_>, now: Timestamp) -> Option<Value> {
     Some(json!({"kind": "Pod", "metadata": meta, "spec": spec, "status": status}))
 }
 
-fn phase(word: &str, ready: usize, restarts: i64, row: &Row<'_>) -> &'static str {
+/// Restarted so short a time ago, it may end again: a row does not show how it ended before.
+const MAY_END_AGAIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// Returns true where a container may have been restarted a moment ago. Until 1.21 a row tells only how often: then less
+/// than once a day is taken for the past.
+fn restarted_lately(restarts: i64, row: &Row<'_>, of: Option<SignedDuration>) -> bool {
+    let ago = row.cell("RESTARTS").and_then(|cell| age(cell.split_once('(')?.1.split(" ago").next()?));
+    match (restarts, ago) {
+        (0, _) => false,
+        (_, Some(ago)) => ago < MAY_END_AGAIN,
+        (_, None) => of.is_none_or(|age| age.as_hours() < 24 * restarts),
+    }
+}
+
+fn phase(word: &str, ready: usize, restarts: i64, age: Option<SignedDuration>, row: &Row<'_>) -> &'static str {
     match word {
-        "Completed" if ready == 0 && restarts == 0 => "Succeeded",
+        // A pod that is restarted always shows the same word for the moment after its first end.
+        "Completed" if ready == 0 && restarts == 0 && age.is_some_and(|age| age >= MAY_END_AGAIN) => "Succeeded",
         "Evicted" | "NodeAffinity" | "Shutdown" | "UnexpectedAdmissionError" | "DeadlineExceeded" | "Failed" => {
             "Failed"
         }
@@ -89,9 +108,9 @@ fn phase(word: &str, ready: usize, restarts: i64, row: &Row<'_>) -> &'static str
 fn of_word(word: &str) -> Value {
     match word {
         "Running" | "NotReady" | "Terminating" => json!({"running": {}}),
-        "Completed" => json!({"terminated": {"exitCode": 0, "reason": "Completed"}}),
         "OOMKilled" => json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}),
-        "Error" | "Pending" | "Unknown" | "NodeLost" | "Failed" | "Evicted" => json!({}),
+        // Whether it will be started again is not shown.
+        "Completed" | "Error" | "Pending" | "Unknown" | "NodeLost" | "Failed" | "Evicted" => json!({}),
         word => match word.strip_prefix("ExitCode:").and_then(|code| code.parse::<i32>().ok()) {
             Some(code) => json!({"terminated": {"exitCode": code, "reason": "Error"}}),
             None => json!({"waiting": {"reason": word}}),

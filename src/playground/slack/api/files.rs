@@ -96,8 +96,26 @@ impl Workspace {
         Ok(json!({"file": self.file_json(file), "content": String::from_utf8_lossy(&file.content)}))
     }
 
+    /// Keeps a text file that a person attaches, and returns it as a message shows it.
+    pub(in crate::playground::slack) fn attach(&self, user: &str, name: &str, content: &str) -> Value {
+        let file = File {
+            id: ids::fresh("F"),
+            title: name.to_owned(),
+            name: name.to_owned(),
+            content: content.as_bytes().to_vec(),
+            uploaded: true,
+            completed: true,
+            snippet_type: Some("text".to_owned()),
+            created: ids::now_micros() / 1_000_000,
+        };
+        let mut shown = self.file_json(&file);
+        shown["user"] = json!(user);
+        self.state().files.insert(file.id.clone(), file);
+        shown
+    }
+
     fn file_json(&self, file: &File) -> Value {
-        let link = format!("{}/try/files/{}", self.base_url(), file.id);
+        let link = format!("{}/files-pri/{}", self.base_url(), file.id);
         let text = String::from_utf8_lossy(&file.content);
         let (preview, more) = text::cut(&text, 1_000);
         json!({
@@ -105,7 +123,9 @@ impl Workspace {
             "mimetype": "text/plain", "filetype": file.snippet_type.as_deref().unwrap_or("text"),
             "pretty_type": "Plain Text", "user": ids::BOT_USER, "user_team": ids::TEAM, "editable": false,
             "size": file.content.len(), "mode": "snippet", "is_external": false, "is_public": true,
-            "url_private": link, "url_private_download": link, "permalink": link, "preview": preview,
+            "url_private": link, "url_private_download": link,
+            // The page shows it to people without a token.
+            "permalink": format!("{}/try/files/{}", self.base_url(), file.id), "preview": preview,
             "preview_is_truncated": more, "lines": text.lines().count(), "has_rich_preview": false,
         })
     }
@@ -147,4 +167,17 @@ fn form_file(kind: &str, body: &[u8]) -> Option<Vec<u8>> {
     let start = position(position(0, boundary.as_bytes())?, b"\r\n\r\n")? + 4;
     let end = position(start, format!("\r\n{boundary}").as_bytes())?;
     Some(body[start..end].to_vec())
+}
+
+/// Hands out a file to who shows the bot's token. To all others Slack shows its page to sign in, and calls that a success.
+pub async fn private(State(workspace): State<Workspace>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let config = workspace.config();
+    let shown = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if shown != format!("Bearer {}", config.bot_token) || !config.scopes.contains("files:read") {
+        return ([("content-type", "text/html; charset=utf-8")], "<!DOCTYPE html><html>Sign in</html>").into_response();
+    }
+    match workspace.file_content(&id) {
+        Some(content) => ([("content-type", "text/plain; charset=utf-8")], content).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }

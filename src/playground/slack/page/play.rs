@@ -16,6 +16,15 @@ struct Said {
     text: String,
     #[serde(default)]
     thread_ts: Option<String>,
+    /// Text files that are attached to the message.
+    #[serde(default)]
+    files: Vec<TextFile>,
+}
+
+#[derive(Deserialize)]
+struct TextFile {
+    name: String,
+    content: String,
 }
 
 #[derive(Deserialize)]
@@ -67,7 +76,8 @@ pub async fn command(State(workspace): State<Workspace>, body: Bytes) -> Respons
 pub async fn message(State(workspace): State<Workspace>, body: Bytes) -> Response {
     reply(read::<Said>(&body).and_then(|said| {
         let thread = said.thread_ts.as_deref().filter(|ts| !ts.is_empty());
-        let ts = workspace.say(&said.user, &said.channel, &said.text, thread)?;
+        let files: Vec<_> = said.files.into_iter().map(|file| (file.name, file.content)).collect();
+        let ts = workspace.say_with(&said.user, &said.channel, &said.text, thread, &files)?;
         Ok(json!({"ts": ts, "channel": said.channel}))
     }))
 }
