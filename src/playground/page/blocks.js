@@ -281,7 +281,7 @@ export function files(list) {
   return list.map((file) => h("figure", { class: "snippet" },
     h("figcaption", {}, icon("file"), h("span", { class: "snippet-name" }, file.title || file.name),
       h("span", { class: "snippet-size" }, `${file.lines ?? "?"} lines · ${size(file.size ?? 0)}`),
-      file.url_private && link(file.url_private, "Open")),
+      file.permalink && link(file.url_private, "Open")),
     h("pre", { tabindex: "0" }, file.preview ?? "", file.preview_is_truncated && "\n…")));
 }
 

@@ -98,7 +98,7 @@ export async function webApi() {
     const shared = await until("the file in the thread", async () =>
       (await look(`channels/${CHANNEL}/messages`)).messages.find((message) => message.files?.[0]?.title === "the log"));
     assert.equal(shared.thread_ts, ts);
-    assert.equal(await (await fetch(shared.files[0].url_private)).text(), "line 1\nline 2\n");
+    assert.equal(await (await fetch(shared.files[0].permalink)).text(), "line 1\nline 2\n");
   });
 
   await check("web-api: 429 is waited out", async () => {

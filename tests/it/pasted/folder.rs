@@ -18,7 +18,7 @@ fn capture(text: &str, folder: &std::path::Path, prefix: &str) {
 fn a_captured_namespace_gives_the_worst_workload_first() {
     let folder = tempfile::tempdir().expect("a folder");
     let all = cases();
-    let (mut at, mut namespaces) = (String::new(), Vec::new());
+    let mut at = String::new();
     // A sick pod, and one that is well though it has a past, each with its node; captured at about the same time.
     for name in ["live-oom-child", "live-control-old-restarts"] {
         let case = all.iter().find(|case| case.name == name).expect("the case");
@@ -26,7 +26,6 @@ fn a_captured_namespace_gives_the_worst_workload_first() {
         let namespace = case.want["target"].as_str().expect("a target").split('/').next().expect("a namespace");
         capture(&text.replace(namespace, "shop"), folder.path(), name);
         at = at.max(case.want["at"].as_str().expect("a time").to_owned());
-        namespaces.push(namespace.to_owned());
     }
     let ask = |target: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_podoctor"))

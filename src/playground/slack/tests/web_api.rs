@@ -212,8 +212,14 @@ async fn a_file_is_uploaded_and_shared() {
     let shown =
         app.workspace.wait_for_message("C0PODOCTOR", SOON, |message| message["files"].is_array()).await.unwrap();
     assert_eq!((&shown["files"][0]["preview"], &shown["thread_ts"]), (&json!("a\n<b>\nend"), &json!(parent)));
-    let content = app.http.get(shown["files"][0]["url_private"].as_str().unwrap()).send().await.unwrap();
+    let content = app.http.get(shown["files"][0]["permalink"].as_str().unwrap()).send().await.unwrap();
     assert_eq!(content.headers()["content-type"], "text/plain; charset=utf-8");
+    let private = shown["files"][0]["url_private"].as_str().unwrap();
+    let stranger = app.http.get(private).send().await.unwrap();
+    assert_eq!(stranger.headers()["content-type"], "text/html; charset=utf-8", "a page to sign in");
+    let token = app.workspace.config().bot_token.clone();
+    let shown = app.http.get(private).bearer_auth(token).send().await.unwrap();
+    assert_eq!(shown.text().await.unwrap(), "a\n<b>\nend");
 }
 
 #[tokio::test]
