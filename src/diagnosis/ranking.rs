@@ -35,13 +35,13 @@ pub fn rank(findings: Vec<Finding>) -> Vec<Finding> {
 
 /// Makes findings less certain where a part of the subject is here only.
 ///
-/// A row: what is confirmed becomes likely, and nothing is calm for sure: neither how it was a moment ago nor its node shows.
+/// A row, and a description that is cut off: what is confirmed becomes likely, and nothing is calm for sure: neither how it was a moment ago nor its node shows.
 /// A description: what is calm becomes likely; of what has ended it does not show whether it is being deleted.
 pub fn cap(findings: &mut [Finding], part: Part) {
     for finding in findings {
         let most = match (part, finding.is_calm()) {
-            (Part::Row | Part::Mention, false) => Certainty::Likely,
-            (Part::Row | Part::Mention, true) => Certainty::Possible,
+            (Part::Row | Part::Mention | Part::Fragment, false) => Certainty::Likely,
+            (Part::Row | Part::Mention | Part::Fragment, true) => Certainty::Possible,
             (Part::Description, true) if finding.verdict() == Verdict::Completed => Certainty::Possible,
             (Part::Description, true) => Certainty::Likely,
             (Part::Description, false) => continue,

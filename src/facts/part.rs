@@ -7,6 +7,8 @@ pub enum Part {
     Mention,
     /// A row of a table: one word for its state, nothing of its containers, and not since when.
     Row,
+    /// What `kubectl describe` prints, cut off before its end: its events are not there, nor what else may have been.
+    Fragment,
     /// What `kubectl describe` prints. Of a pod no finalizers, hooks, affinity or security contexts, no messages of what
     /// waits and no times of conditions; of one that has ended not whether it is being deleted.
     Description,
@@ -20,6 +22,10 @@ impl Part {
             Part::Row => (
                 "containers, conditions and times of the object",
                 "kubectl get prints one line of it; kubectl describe prints more",
+            ),
+            Part::Fragment => (
+                "events, and whatever stands below the last line",
+                "the text ends before the events that kubectl describe prints at its end",
             ),
             Part::Description => {
                 ("finalizers, hooks, affinity, times of conditions, a log", "kubectl describe does not print them")

@@ -138,7 +138,8 @@ impl Pasted {
                 if let Some(created) = created.get(&key).filter(|created| created.is_string()) {
                     object["metadata"]["creationTimestamp"] = created.clone();
                 }
-                world.note_part(&key.0, &key.1, &key.2, Part::Description);
+                let part = if of.events.is_some() { Part::Description } else { Part::Fragment };
+                world.note_part(&key.0, &key.1, &key.2, part);
                 if key.0 == "Pod" {
                     pods.insert((key.1.clone(), key.2.clone()), object.clone());
                 }

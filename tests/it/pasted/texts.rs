@@ -16,7 +16,7 @@ pub enum Shown {
     Flat,
     /// The same, and every run of blanks made one, as a mail does.
     Squeezed,
-    /// The same, cut off after so many hundredths of its lines.
+    /// The same, cut off after so many hundredths of the lines above its events.
     Cut(usize),
     /// The same with its lines broken at 80 columns.
     Broken,
@@ -43,8 +43,8 @@ pub const SHOWN: [(Shown, &str); 16] = [
     (Shown::Flat, "the same, its indentation lost"),
     (Shown::Squeezed, "the same, and every run of blanks made one"),
     (Shown::Broken, "the same, broken at 80 columns"),
-    (Shown::Cut(85), "the same, its last 15 % cut off"),
-    (Shown::Cut(50), "the same, its lower half cut off"),
+    (Shown::Cut(100), "the same without its events"),
+    (Shown::Cut(50), "the same, the upper half of what stands above the events"),
     (Shown::Wide, "get of everything, `-A -o wide`"),
     (Shown::Narrow, "get of everything in the namespace"),
     (Shown::Pods, "get pods alone"),
@@ -72,7 +72,8 @@ pub fn text(case: &Case, shown: Shown) -> Option<String> {
         }
         Shown::Cut(hundredths) => {
             let text = alone(case, &described?)?;
-            let count = text.lines().count() * hundredths / 100;
+            let above = text.lines().take_while(|line| !line.starts_with("Events:")).count();
+            let count = above * hundredths / 100;
             Some(text.lines().take(count).map(|line| format!("{line}\n")).collect())
         }
         Shown::Broken => Some(broken(&alone(case, &described?)?, 80)),

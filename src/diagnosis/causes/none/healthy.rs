@@ -40,7 +40,7 @@ fn pod_healthy(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Finding> {
         return None;
     }
     // Text may be cut off: a pod always has a container, and describe prints its conditions below them.
-    let is_cut = facts.part() == Some(Part::Description) && pod.condition("Ready").is_none();
+    let is_cut = matches!(facts.part(), Some(Part::Description | Part::Fragment)) && pod.condition("Ready").is_none();
     if pod.app_containers().next().is_none() || is_cut {
         return None;
     }
