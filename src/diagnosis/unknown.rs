@@ -152,7 +152,11 @@ fn of_node(facts: &Facts<'_>, name: &str) -> Words {
                 .into_iter()
                 .filter(|kind| node::is(node, kind))
                 .collect();
+            // A row of a table has no such conditions.
+            let conditions = node.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+            let is_known = conditions.iter().any(|condition| condition.type_ == "MemoryPressure");
             let state = match (node::is_ready(node), pressed.is_empty()) {
+                (true, true) if !is_known => Words::new("ready", "就绪"),
                 (true, true) => Words::new("ready, without pressure", "就绪，无资源压力"),
                 (true, false) => {
                     Words::new(format!("ready, {}", pressed.join(", ")), format!("就绪，{}", pressed.join("、")))

@@ -60,14 +60,18 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         }
     };
     let Some((name, claim)) = unbound else {
-        let names = fit::claims(pod).collect::<Vec<_>>().join(", ");
-        let names = if names.is_empty() { "?".to_owned() } else { names };
+        let claims: Vec<String> = fit::claims(pod).collect();
+        // A row of a table names none.
+        let (names, names_zh) = match claims[..] {
+            [] => Default::default(),
+            _ => (format!(" ({})", claims.join(", ")), format!("（{}）", claims.join("、"))),
+        };
         // Schedulers have called bound claims unbound; without the claims nobody can tell.
         finding.certainty = finding.certainty.max(Certainty::Likely);
-        return describe(finding, pod, &names)
+        return describe(finding, pod, &claims)
             .says(
-                format!("A volume claim of pod {} ({names}) is not bound.", pod.name()),
-                format!("Pod {} 的 PVC（{names}）未绑定。", pod.name()),
+                format!("A volume claim of pod {}{names} is not bound.", pod.name()),
+                format!("Pod {} 的 PVC{names_zh}未绑定。", pod.name()),
             )
             .some();
     };
@@ -81,14 +85,19 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         format!("Claim {name} of pod {} is not bound: {en}.", pod.name()),
         format!("Pod {} 的 PVC {name} 未绑定：{zh}。", pod.name()),
     );
-    describe(finding, pod, &name).fix(why.fix).some()
+    describe(finding, pod, &[name]).fix(why.fix).some()
 }
 
-fn describe(finding: Finding, pod: PodView<'_>, claim: &str) -> Finding {
+fn describe(finding: Finding, pod: PodView<'_>, claims: &[String]) -> Finding {
     finding.fix(
-        Fix::safe(Words::new("See what the claim's events say.", "查看 PVC 的事件。"))
-            .command(kubectl::namespaced(pod.namespace(), &format!("describe pvc {}", kubectl::quoted(claim)))),
+        Fix::safe(Words::new("See what the claim's events say.", "查看 PVC 的事件。")).command(look_at(pod, claims)),
     )
+}
+
+/// Returns the command that shows the claims; all of the namespace where none is known.
+pub(super) fn look_at(pod: PodView<'_>, claims: &[String]) -> String {
+    let names: Vec<String> = claims.iter().map(|claim| kubectl::quoted(claim)).collect();
+    kubectl::namespaced(pod.namespace(), format!("describe pvc {}", names.join(" ")).trim_end())
 }
 
 fn phase(claim: &PersistentVolumeClaim) -> &str {

@@ -71,22 +71,23 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     if !volumes.is_empty() {
         finding = finding.because(fit.map(|fit| fit.evidence()));
     }
-    let claim = few(&claims);
+    // A row of a table names none.
+    let (claim, claim_zh) = match claims[..] {
+        [] => Default::default(),
+        _ => (format!(" (claim {})", few(&claims)), format!("（PVC {}）", few(&claims))),
+    };
     finding
         .says(
             format!(
-                "The volume of pod {} (claim {claim}) lives elsewhere{place}: {share_en} cannot reach it{there}.",
+                "The volume of pod {}{claim} lives elsewhere{place}: {share_en} cannot reach it{there}.",
                 pod.name()
             ),
-            format!("Pod {} 的存储卷（PVC {claim}）在别处{place}：{share_zh}无法访问{there_zh}。", pod.name()),
+            format!("Pod {} 的存储卷{claim_zh}在别处{place}：{share_zh}无法访问{there_zh}。", pod.name()),
         )
         .fix(Fix::safe(Words::new("See where the volume can be reached.", "查看存储卷可从哪些节点访问。")).command(
             match volumes.keys().next() {
                 Some(volume) => format!("kubectl describe pv {}", kubectl::quoted(volume)),
-                None => kubectl::namespaced(
-                    pod.namespace(),
-                    &format!("describe pvc {}", claims.first().map(|c| kubectl::quoted(c)).unwrap_or_default()),
-                ),
+                None => super::pvc_unbound::look_at(pod, &fit::claims(pod).take(1).collect::<Vec<_>>()),
             },
         ))
         .fix(Fix::careful(Words::new(

@@ -113,7 +113,8 @@ fn not_printed(facts: &Facts<'_>, stopping: &Stopping<'_>) -> Option<Finding> {
         return None;
     }
     Finding::possible(&CAUSE)
-        .because([stopping.evidence()])
+        .because(pod.last_event(facts.world, "Killing").map(|event| event.evidence()))
+        .because([Evidence::field("pod.status.phase", pod.phase(), None)])
         .says(
             format!("All containers of the deleted pod {} have ended; a finalizer may keep it, which describe does not print.", pod.name()),
             format!("已删除的 Pod {} 的容器都已结束；可能被 finalizer 留住，而 describe 不显示 finalizer。", pod.name()),
