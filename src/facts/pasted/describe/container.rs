@@ -58,6 +58,10 @@ fn words(list: &[Field]) -> Vec<String> {
 fn status(container: &Field) -> Option<Value> {
     let fields = container.below.as_slice();
     let state = fields.field("State")?;
+    // Whether it is ready stands below: a text that ends before says nothing of it.
+    if state.value == "Running" && fields.field("Ready").is_none() {
+        return None;
+    }
     let mut status = Map::new();
     status.insert("name".into(), container.key.as_str().into());
     status.insert("image".into(), fields.value("Image").unwrap_or_default().into());
