@@ -125,7 +125,7 @@ fn text_leads_to_the_same_cause_or_to_less_certainty() {
                 Compared::Unsure => unsure += 1,
                 Compared::Other => other += 1,
                 Compared::Fault(fault) => {
-                    faults.push(format!("{words}: {}: {fault}: {objects:?} became {said:?}", case.name))
+                    faults.push(format!("{words}: {}: {fault}: {objects:?} became {said:?}", case.name));
                 }
             }
             let is_whole = !matches!(shown, Shown::Wide | Shown::Narrow | Shown::Pods | Shown::Events);

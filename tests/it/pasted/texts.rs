@@ -143,11 +143,7 @@ fn narrow(case: &Case, text: &str, wanted: impl Fn(&str) -> bool) -> Option<Stri
         }
         let (heading, rows) = table.split_once('\n')?;
         let begin = |head: &str| heading.find(head);
-        let from = if heading.starts_with("NAMESPACE") {
-            heading.len() - heading["NAMESPACE".len()..].trim_start().len()
-        } else {
-            0
-        };
+        let from = heading.strip_prefix("NAMESPACE").map_or(0, |rest| heading.len() - rest.trim_start().len());
         let cuts: Vec<(usize, usize)> = match word {
             "pods" => vec![(from, begin("IP ")?)],
             "nodes" => vec![(0, begin("INTERNAL-IP")?)],
