@@ -117,7 +117,8 @@ fn flaps(facts: &Facts<'_>, pod: PodView<'_>) -> bool {
     let fell_out = back.zip(started).is_some_and(|(back, started)| {
         recent(Some(back)) && back.duration_since(started) > SignedDuration::from_mins(5)
     });
-    let failed = || pod.events_seen(facts.world).any(|e| e.reason == "Unhealthy" && e.count >= 3 && recent(e.last));
+    // Out once is a moment that has passed (see `came_and_went` of the probes).
+    let failed = || pod.events_seen(facts.world).any(|e| e.reason == "Unhealthy" && e.count >= 6 && recent(e.last));
     killed || (fell_out && failed())
 }
 

@@ -45,6 +45,10 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     if !stopping.node_is_fine(facts) || stopping.was_begun(facts) == Some(false) {
         return None;
     }
+    // After the grace period comes SIGKILL, which nobody ignores: what runs on for a minute was never killed.
+    if !stopping.all_ended && stopping.overdue > DRAINING {
+        return None;
+    }
     let grace = stopping.pod.grace();
     let waited = facts.since(stopping.asked);
     let running = stopping.pod.app_containers().find(|c| c.is_running() && no_hook(*c));
