@@ -53,7 +53,8 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     let node = facts.node().present()?;
     let heartbeat = node::heartbeat_age(facts.world, name, facts.now);
     let silent = heartbeat.present().is_some_and(|age| age.as_secs() > PATIENCE);
-    if !node::is_ready(node) || silent || !pod.finalizers().is_empty() {
+    // Finalizers count once the containers have ended.
+    if !node::is_ready(node) || silent || (stopping.all_ended && !pod.finalizers().is_empty()) {
         return None;
     }
     let finding = match (stopping.all_ended, stopping.was_begun(facts)) {

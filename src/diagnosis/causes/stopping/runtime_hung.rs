@@ -72,7 +72,9 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
 /// the kernel cannot carry it out. One sign, and a hung kubelet looks alike.
 fn survives_its_kill(facts: &Facts<'_>, stopping: &Stopping<'_>) -> Option<Finding> {
     let overdue = stopping.overdue > SignedDuration::from_mins(2) && !stopping.all_ended;
-    if !overdue || !stopping.node_is_fine(facts) || !stopping.pod.finalizers().is_empty() {
+    // After a forced delete nobody reports any more: what says "running" is the last report.
+    let forced = stopping.pod.meta().deletion_grace_period_seconds == Some(0);
+    if !overdue || forced || !stopping.node_is_fine(facts) {
         return None;
     }
     let killing = stopping.pod.last_event(facts.world, "Killing").filter(|event| event.last >= Some(stopping.asked))?;
