@@ -281,7 +281,7 @@ fn decoded(bytes: Vec<u8>) -> String {
 fn tail(bytes: &[u8]) -> String {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            let text = decoded(bytes);
+            let text = decoded(bytes.to_vec());
             let mut from = text.len().saturating_sub(LOG_TAIL);
             while !text.is_char_boundary(from) {
                 from += 1;
