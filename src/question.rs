@@ -1,6 +1,7 @@
 //! A question about a world: from a target to its answer, the same for a live cluster and for files.
 
 use crate::diagnosis::{Catalogue, Diagnosis, Verdict, diagnose};
+use crate::facts::workload::controller;
 use crate::facts::{Facts, PodView, Subject, Workload, World};
 use crate::target::{Target, What};
 use jiff::Timestamp;
@@ -278,7 +279,7 @@ fn workloads_without_all_pods(world: &World, namespace: Option<&str>) -> Vec<Wor
         let wanted = set.spec.replicas.unwrap_or(0);
         let have = set.status.as_ref().map_or(0, |status| status.replicas);
         if have < wanted {
-            let owner = crate::facts::workload::controller(&set.metadata).filter(|owner| owner.kind == "Deployment");
+            let owner = controller(&set.metadata).filter(|owner| owner.kind == "Deployment");
             let own = of("ReplicaSet", &set.metadata);
             found.push(owner.map_or(own.clone(), |owner| Workload {
                 kind: "Deployment".into(),
@@ -326,7 +327,7 @@ fn belongs(world: &World, pod: PodView<'_>, workload: &Workload) -> bool {
     if pod.workload() == *workload {
         return true;
     }
-    let Some(owner) = crate::facts::workload::controller(pod.meta()) else { return false };
+    let Some(owner) = controller(pod.meta()) else { return false };
     if owner.kind == workload.kind && owner.name == workload.name {
         return true;
     }
@@ -335,9 +336,7 @@ fn belongs(world: &World, pod: PodView<'_>, workload: &Workload) -> bool {
         "Job" => world.jobs.get(pod.namespace(), &owner.name).present().map(|job| &job.metadata),
         _ => None,
     };
-    of_owner
-        .and_then(crate::facts::workload::controller)
-        .is_some_and(|owner| owner.kind == workload.kind && owner.name == workload.name)
+    of_owner.and_then(controller).is_some_and(|owner| owner.kind == workload.kind && owner.name == workload.name)
 }
 
 fn workload_names(world: &World, namespace: &str, kind: &str) -> Vec<String> {
@@ -358,6 +357,10 @@ fn workload_names(world: &World, namespace: &str, kind: &str) -> Vec<String> {
     // Snapshots often hold pods without their owners.
     let owners = world.pods.seen_in(namespace).map(|pod| Workload::of_pod(&pod.metadata));
     found.extend(owners.filter(|owner| owner.kind == kind).map(|owner| owner.name));
+    // And sets and Jobs without theirs.
+    let of_sets = world.replica_sets.seen_in(namespace).filter_map(|set| controller(&set.metadata));
+    let of_jobs = world.jobs.seen_in(namespace).filter_map(|job| controller(&job.metadata));
+    found.extend(of_sets.chain(of_jobs).filter(|owner| owner.kind == kind).map(|owner| owner.name.clone()));
     found.sort();
     found.dedup();
     found

@@ -19,6 +19,13 @@ pub fn checked(facts: &Facts<'_>) -> Vec<Words> {
         lines.extend(of_logs(facts, pod));
     } else {
         let workload = facts.workload();
+        if let Some(refused) = causes::admission::refused(facts) {
+            let said = refused.evidence.first().map(|evidence| shown(&evidence.quote)).unwrap_or_default();
+            lines.push(Words::new(
+                format!("{}: its pods are refused: {said}", refused.by),
+                format!("{}：创建 Pod 被拒绝：{said}", refused.by),
+            ));
+        }
         let events = facts.world.events_seen(&workload.kind, &workload.namespace, &workload.name).len();
         lines.push(Words::new(
             format!("{workload}: no pod to look at; {events} of its events were read"),

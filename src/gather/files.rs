@@ -277,13 +277,36 @@ fn decoded(bytes: Vec<u8>) -> String {
     }
 }
 
+/// Returns the end of a log, whatever its encoding.
 fn tail(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(LOG_TAIL)..]).into_owned()
+    match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            let text = decoded(bytes.to_vec());
+            let mut from = text.len().saturating_sub(LOG_TAIL);
+            while !text.is_char_boundary(from) {
+                from += 1;
+            }
+            text[from..].to_owned()
+        }
+        _ => String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(LOG_TAIL)..]).into_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_in_another_encoding_is_read() {
+        let wide = |text: &str| -> Vec<u8> {
+            [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect()
+        };
+        assert_eq!(tail(&wide("panic: 坏了")), "panic: 坏了");
+        let long = tail(&wide(&format!("{}end", "长".repeat(LOG_TAIL))));
+        assert!(long.ends_with("长end") && long.len() <= LOG_TAIL);
+        // Latin-1 and GBK: what is ASCII in them stays readable.
+        assert!(tail(b"caf\xe9: permission denied").ends_with(": permission denied"));
+    }
 
     #[test]
     fn tells_whose_log_a_file_is() {

@@ -52,3 +52,22 @@ fn the_same_on_several_nodes_is_no_nodes_fault() {
     let groups = survey_of(&[("a", "n1"), ("b", "n2"), ("c", "n3"), ("d", "n1")]);
     assert!(groups.iter().all(|group| group.diagnosis.target.kind == "Pod"), "{groups:#?}");
 }
+
+#[test]
+fn a_deployment_is_known_by_its_sets_where_it_was_not_read() {
+    let set = r#"
+kind: ReplicaSet
+apiVersion: apps/v1
+metadata: {name: api-1, namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: api, uid: u, controller: true}]}
+spec: {replicas: 1, selector: {}}
+status: {replicas: 0, conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: 'pods "api-1-x" is forbidden: exceeded quota: one, requested: pods=1, used: pods=1, limited: pods=1'}]}
+"#;
+    let world = testing::world(set);
+    let ask = |target: &str| {
+        let target = crate::target::parse(target).expect("a target");
+        answer(&world, "2026-01-01T10:20:00Z".parse().expect("a time"), &target, &Catalogue::default())
+    };
+    let Ok(Answer::One { diagnosis, .. }) = ask("shop/deployment/api") else { panic!("one answer") };
+    assert_eq!(diagnosis.answer().map(|found| found.cause.id), Some("quota-exceeded"));
+    assert!(ask("shop/deployment/web").is_err());
+}

@@ -62,7 +62,12 @@ fn accepted(case: &Case, said: &Said) -> bool {
 }
 
 /// What is wrong with these shows in the log's error alone: the pod itself is well, and so says its text.
-const BEYOND_THE_POD: [&str; 2] = ["access-node-address-stale", "access-serving-csr-pending"];
+const BEYOND_THE_POD: [&str; 4] = [
+    "access-node-address-stale",
+    "access-serving-csr-pending",
+    "own-access-kubelet-without-certificate",
+    "own-access-no-route-to-the-kubelet",
+];
 
 /// How an answer from text compares with the one from objects.
 #[derive(Debug, PartialEq, Eq, Clone, Copy, PartialOrd, Ord)]

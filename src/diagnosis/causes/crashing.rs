@@ -113,7 +113,8 @@ pub fn is_over(facts: &Facts<'_>, death: &Death<'_>) -> bool {
     if runs >= SignedDuration::from_mins(15) * restarts.min(12) {
         return true;
     }
-    let rhythm = death.container.pod.age(facts.now) / restarts;
+    // How long it took to die, on average, with the waits in between: all the time before the present run.
+    let rhythm = (death.container.pod.age(facts.now) - runs).max(SignedDuration::ZERO) / restarts;
     let last = death.end.ran_for().unwrap_or(SignedDuration::ZERO);
     death.container.ready() && runs > (last * 3).max(SignedDuration::from_secs(30)) && runs > rhythm
 }

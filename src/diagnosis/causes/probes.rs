@@ -93,16 +93,8 @@ fn trouble<'w>(facts: &Facts<'w>, container: ContainerView<'w>) -> Option<Troubl
         age <= SignedDuration::from_mins(20)
     };
     let waits = kind == Kind::Startup && !failure.errored && within_startup(facts, since, probe);
-    (current && !waits).then_some(Trouble {
-        container,
-        kind,
-        probe,
-        event,
-        failure,
-        killed: None,
-        without_effect: false,
-        since,
-    })
+    let trouble = Trouble { container, kind, probe, event, failure, killed: None, without_effect: false, since };
+    (current && !waits && !trouble.is_not_due(facts)).then_some(trouble)
 }
 
 fn without_effect<'w>(
@@ -157,7 +149,9 @@ fn came_and_went(
     let (Some(turned), Some(since), Some(first), Some(last)) = (turned, since, event.first, event.last) else {
         return false;
     };
-    let often = event.count >= u32::try_from(threshold(probe)).unwrap_or(3);
+    // Once is a moment that has passed; what comes and goes has come at least twice.
+    let often = event.count >= 2 * u32::try_from(threshold(probe)).unwrap_or(3)
+        && last.duration_since(first) > SignedDuration::from_mins(3);
     // Failures from the start on are just its start. They must have come after it was well.
     let start = SignedDuration::from_secs(i64::from(allowance(probe).saturating_add(period(probe).saturating_mul(3))));
     let was_well = first.duration_since(since) > start.max(SignedDuration::from_mins(2)) && last > since;
@@ -168,7 +162,29 @@ fn within_startup(facts: &Facts<'_>, since: Option<Timestamp>, probe: &Probe) ->
     since.is_some_and(|since| facts.since(since).as_secs() <= i64::from(allowance(probe).saturating_add(period(probe))))
 }
 
+/// An application that says nothing of how long it takes: a minute from its start is no trouble yet.
+const BREATHING: i64 = 60;
+
 impl<'w> Trouble<'w> {
+    /// Returns true where readiness fails in the first moments of a run, in a way that passes as a program comes up.
+    ///
+    /// What cannot pass (a port that does not exist, another protocol, no such page, a login) is told at once. A refused
+    /// connection has its own patience, see [`refusal`].
+    fn is_not_due(&self, facts: &Facts<'_>) -> bool {
+        let passes = match &self.failure.output {
+            Output::Status(code) => !matches!(code, 400 | 401 | 403 | 404 | 405),
+            Output::Timeout | Output::Closed | Output::GrpcNotServing | Output::NoRoute | Output::Printed(_) => true,
+            _ => false,
+        };
+        let budget = BREATHING.max(i64::from(allowance(self.probe) + period(self.probe)));
+        self.kind == Kind::Readiness
+            && !self.container.ready()
+            && passes
+            && !self.failure.errored
+            && self.runs_for(facts).as_secs() < budget
+            && self.never_answered()
+    }
+
     /// Returns true where the container never gave a good answer in the run that is looked at.
     pub fn never_answered(&self) -> bool {
         let (Some(since), limit) =
@@ -185,8 +201,24 @@ impl<'w> Trouble<'w> {
                     event.last.filter(|last| death.end.finished.is_none_or(|f| *last <= f)).or(death.end.finished);
                 ended.is_some_and(|ended| ended.duration_since(since).as_secs() <= limit)
             }
-            (None, _) => self.event.first.is_none_or(|first| first.duration_since(since).as_secs() <= limit),
+            (None, _) => {
+                self.never_ready_since(since)
+                    || self.event.first.is_none_or(|first| first.duration_since(since).as_secs() <= limit)
+            }
         }
+    }
+
+    /// Returns true where the pod has not been ready for a moment of this run, by its own condition, and no other
+    /// container is to blame for that. An event may be young where the one before it has expired.
+    fn never_ready_since(&self, since: Timestamp) -> bool {
+        let pod = self.container.pod;
+        let others_fine = pod.app_containers().all(|other| other.index == self.container.index || other.ready());
+        let turned = pod.condition("ContainersReady").or(pod.condition("Ready"));
+        let turned = turned.filter(|c| c.status == "False").and_then(|c| c.last_transition_time.as_ref());
+        self.kind == Kind::Readiness
+            && self.container.role == Role::App
+            && others_fine
+            && turned.is_some_and(|turned| turned.0 <= since + SignedDuration::from_secs(5))
     }
 
     /// Returns for how long the present run has lasted.

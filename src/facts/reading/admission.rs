@@ -11,6 +11,7 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal<'a> {
     QuotaExceeded {
+        /// Empty where a quota's scope admits nothing at all: then `requested` holds the scopes.
         quota: &'a str,
         requested: &'a str,
         used: &'a str,
@@ -93,6 +94,13 @@ pub fn read(text: &str) -> Refusal<'_> {
     {
         return Refusal::WebhookDown { webhook, problem: problem.trim_start_matches([':', ' ']) };
     }
+    // All webhooks of a kind share the request's time.
+    if let Some((_, rest)) = text.split_once("admission plugin ")
+        && let Some((webhook, problem)) = quoted_then(rest)
+        && problem.contains("failed to complete ")
+    {
+        return Refusal::WebhookDown { webhook, problem: problem.trim() };
+    }
     if let Some((_, rest)) = text.split_once("admission webhook ")
         && let Some((webhook, rest)) = quoted_then(rest)
         && let Some((_, message)) = rest.split_once("denied the request")
@@ -164,6 +172,16 @@ fn quota(text: &str) -> Option<Refusal<'_>> {
         let (requested, rest) = rest.split_once(", used: ").unwrap_or((rest, ""));
         let (used, limited) = rest.split_once(", limited: ").unwrap_or((rest, ""));
         return Some(Refusal::QuotaExceeded { quota, requested, used, limited: limited.trim_end_matches('.') });
+    }
+    // No quota of the namespace covers a scope that is restricted (`--admission-control-config-file`), such as a
+    // priority class of the system's own.
+    if let Some((_, scopes)) = text.split_once("insufficient quota to match these scopes: ") {
+        return Some(Refusal::QuotaExceeded {
+            quota: "",
+            requested: scopes.trim_end_matches('.'),
+            used: "",
+            limited: "",
+        });
     }
     // Before 1.5 or so: `exceeded quota for resource`-like texts hold the words without the list.
     if let Some((_, rest)) = text.split_once("failed quota: ") {
@@ -270,6 +288,22 @@ mod tests {
             (
                 r#"create Pod db-0 in StatefulSet db failed error: pods "db-0" is forbidden: failed quota: q: must specify limits.cpu for: app; requests.memory for: app"#,
                 Refusal::QuotaNeedsValues { quota: "q", missing: "limits.cpu for: app; requests.memory for: app" },
+            ),
+            (
+                r#"Error creating: Internal error occurred: admission plugin "MutatingAdmissionWebhook" failed to complete mutation in 13s"#,
+                Refusal::WebhookDown {
+                    webhook: "MutatingAdmissionWebhook",
+                    problem: "failed to complete mutation in 13s",
+                },
+            ),
+            (
+                r#"Error creating: pods "a-" is forbidden: insufficient quota to match these scopes: [{PriorityClass In [system-node-critical]}]"#,
+                Refusal::QuotaExceeded {
+                    quota: "",
+                    requested: "[{PriorityClass In [system-node-critical]}]",
+                    used: "",
+                    limited: "",
+                },
             ),
             (
                 r#"Error creating: pods "w-" is forbidden: maximum cpu usage per Container is 16, but request is 17."#,

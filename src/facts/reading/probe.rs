@@ -179,6 +179,18 @@ fn output_of(text: &str, errored: bool) -> Output {
     if errored { Output::ExecFailed } else { Output::Printed(text.trim().to_owned()) }
 }
 
+/// Reads the HTTP status that a probe's own command was answered with: curl's `(22) The requested URL returned error: 503`,
+/// wget's `server returned error: HTTP/1.1 404 Not Found` and `ERROR 503: Service Unavailable`.
+pub fn status_told_by_command(text: &str) -> Option<u16> {
+    let number = |rest: &str| {
+        let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u16>().ok().filter(|code| (400..600).contains(code))
+    };
+    ["returned error: HTTP/1.1 ", "returned error: HTTP/1.0 ", "requested URL returned error: ", " ERROR "]
+        .iter()
+        .find_map(|mark| number(text.split_once(mark)?.1))
+}
+
 /// Reads an event `Killing`.
 ///
 /// ≥1.14 "Container c failed liveness probe, will be restarted", "Stopping container c"; 1.10 to 1.13 "Killing container
@@ -332,6 +344,19 @@ mod tests {
             let _ = unhealthy(&format!("Liveness probe failed: {text}"));
             let _ = unhealthy(&text);
             let _ = kill(&text);
+        }
+    }
+
+    #[test]
+    fn reads_the_status_that_a_command_was_answered_with() {
+        for (text, status) in [
+            ("curl: (22) The requested URL returned error: 503 Service Unavailable", Some(503)),
+            ("wget: server returned error: HTTP/1.1 404 Not Found", Some(404)),
+            ("2025-03-10 12:00:00 ERROR 401: Unauthorized.", Some(401)),
+            ("ERROR 17 workers are idle", None),
+            ("", None),
+        ] {
+            assert_eq!(status_told_by_command(text), status, "{text}");
         }
     }
 }

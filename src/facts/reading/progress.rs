@@ -24,11 +24,18 @@ pub fn reached(event: &Event) -> Option<Step> {
         "FailedAttachVolume" | "SuccessfulAttachVolume" | "FailedMount" | "FailedMapVolume" => Some(Step::Attach),
         "FailedCreatePodSandBox" | "SandboxChanged" => Some(Step::Sandbox),
         "Pulling" | "Pulled" | "ErrImageNeverPull" | "InspectFailed" => Some(Step::Pull),
-        "Failed" => Some(if event.text().contains("pull") { Step::Pull } else { Step::Create }),
+        // The pod's folders come before everything else.
+        "Failed" if event.text().starts_with("error making pod data directories") => None,
+        "Failed" => Some(if is_about_pulling(event.text()) { Step::Pull } else { Step::Create }),
         "Created" => Some(Step::Create),
         "Started" => Some(Step::Start),
         _ => None,
     }
+}
+
+/// `Failed to pull image …`, `Error: ErrImagePull` and `Error: ImagePullBackOff` are one and the same failure.
+fn is_about_pulling(text: &str) -> bool {
+    text.contains("pull") || text.contains("Pull") || text.starts_with("Error: ErrImage")
 }
 
 /// Returns the pod's failed tries at a step that still stand, newest first.

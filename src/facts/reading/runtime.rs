@@ -236,7 +236,11 @@ fn command(text: &str, lower: &str) -> Option<StartFailure> {
             .filter(|name| !name.is_empty())
             .map(str::to_owned)
     };
-    if lower.contains("exec format error") {
+    // Windows: the image's build must match the host's.
+    if lower.contains("exec format error")
+        || lower.contains("operating system does not match the host operating system")
+        || lower.contains("incompatible with the host operating system")
+    {
         return Some(StartFailure::WrongFormat { command: name() });
     }
     let about_exec = has_any(
@@ -285,6 +289,12 @@ mod tests {
 
     fn not_found(command: &str) -> StartFailure {
         StartFailure::CommandNotFound { command: Some(command.to_owned()) }
+    }
+
+    #[test]
+    fn an_image_of_another_windows_build_is_of_the_wrong_format() {
+        let text = "failed to create shim task: hcs::CreateComputeSystem 1: The container operating system does not match the host operating system.: unknown";
+        assert_eq!(start_failure(text), StartFailure::WrongFormat { command: None });
     }
 
     #[test]

@@ -232,6 +232,21 @@ pub fn cni(lower: &str) -> Option<Cni> {
                 "out of ip",
                 "ip pool is full",
                 "no addresses available",
+                "not enough ip",
+                "ipnotenough",
+                "not have enough ip",
+                "could not allocate ip in range",
+                "insufficient available ip",
+                "no ip available",
+                "no ips available",
+                "no free address",
+                "not enough free ip",
+                "no more addresses",
+                "failed to assign ip address",
+                "ip addresses used out",
+                "failed to allocate any ipv",
+                "not enough available ip",
+                "no remaining ip",
             ],
         ) {
             Cni::NoAddress
@@ -373,6 +388,18 @@ mod tests {
             ),
             (
                 "failed to setup network for sandbox \"1\": plugin type=\"aws-cni\" name=\"aws-cni\" failed (add): add cmd: failed to assign an IP address to container",
+                F::Cni(Cni::NoAddress),
+            ),
+            (
+                "failed to setup network for sandbox \"1\": plugin type=\"azure-vnet\" failed (add): IPAM Invoker Add failed with error: Failed to get IP address from CNS: AllocateIPConfig failed: not enough IPs available for 8a44, waiting on Azure CNS to allocate more",
+                F::Cni(Cni::NoAddress),
+            ),
+            (
+                "failed to setup network for sandbox \"1\": plugin type=\"multus\" failed (add): error at storage engine: Could not allocate IP in range: ip: 192.168.20.10 / - 192.168.20.20 / range: 192.168.20.0/24",
+                F::Cni(Cni::NoAddress),
+            ),
+            (
+                "plugin type=\"terway\" failed (add): cmdAdd: error alloc ip rpc error: code = Unknown desc = InvalidVSwitchId.IpNotEnough: The specified VSwitch \"vsw-1\" has not enough IpAddress.; network",
                 F::Cni(Cni::NoAddress),
             ),
             (

@@ -3,7 +3,7 @@
 use super::refused;
 use crate::diagnosis::{Cause, Finding, Fix, Page, Phase, Text, Words, kubectl};
 use crate::facts::reading::admission::Refusal;
-use crate::facts::{Event, Evidence, Facts, PodView, Stage, workload::controller};
+use crate::facts::{Event, Evidence, Facts, PodView, Stage, Workload, workload::controller};
 use serde_json::Value;
 
 pub static CAUSE: Cause = Cause {
@@ -41,6 +41,9 @@ fn of_namespace(facts: &Facts<'_>) -> Option<Finding> {
     let Refusal::QuotaExceeded { quota, requested, used, limited } = refused.refusal else { return None };
     let workload = facts.workload();
     let namespace = &workload.namespace;
+    if quota.is_empty() {
+        return Some(without_a_quota(&workload, requested, refused.evidence));
+    }
     Finding::confirmed(&CAUSE)
         .because(refused.evidence)
         .says(
@@ -66,6 +69,27 @@ fn of_namespace(facts: &Facts<'_>) -> Option<Finding> {
             .command(kubectl::namespaced(namespace, &format!("edit resourcequota {}", kubectl::quoted(quota)))),
         )
         .some()
+}
+
+/// Pods of some scopes (mostly the system's priority classes) need a quota that names the scope, and there is none.
+fn without_a_quota(workload: &Workload, scopes: &str, evidence: Vec<Evidence>) -> Finding {
+    Finding::confirmed(&CAUSE)
+        .because(evidence)
+        .says(
+            format!("{workload} cannot make its pods: no quota of namespace {} allows any of the scope {scopes}.", workload.namespace),
+            format!("{workload} 无法创建 Pod：命名空间 {} 中没有允许 {scopes} 的配额。", workload.namespace),
+        )
+        .fix(
+            Fix::safe(Words::new("See which quotas there are.", "查看现有的配额。"))
+                .command(kubectl::namespaced(&workload.namespace, "get resourcequota -o yaml")),
+        )
+        .fix(
+            Fix::careful(Words::new(
+                "Give the workload another priorityClassName, or have a ResourceQuota made whose scopeSelector names it.",
+                "更换工作负载的 priorityClassName，或由管理员创建 scopeSelector 包含它的 ResourceQuota。",
+            ))
+            .command(kubectl::edit(workload)),
+        )
 }
 
 /// The pod's own event only says that its group is not ready: the group says why.
@@ -197,6 +221,16 @@ lastTimestamp: '2026-01-01T00:01:00Z'
     fn a_refusal_of_the_past_is_over_when_all_pods_are_there() {
         let diagnosis = diagnose_in(&world(&set(2)), "prod/ReplicaSet/api-1", "2026-01-01T00:05:00Z");
         assert!(diagnosis.findings.iter().all(|finding| finding.cause.id != "quota-exceeded"));
+    }
+
+    #[test]
+    fn a_scope_that_no_quota_allows() {
+        let text = "insufficient quota to match these scopes: [{PriorityClass In [system-node-critical]}]";
+        let yaml = set(0).replace("exceeded quota: one, requested: pods=1, used: pods=1, limited: pods=1", text);
+        let diagnosis = diagnose_in(&world(&yaml), "prod/Deployment/api", "2026-01-01T00:05:00Z");
+        let answer = diagnosis.answer().unwrap();
+        assert_eq!((answer.cause.id, answer.certainty), ("quota-exceeded", Certainty::Confirmed));
+        assert!(answer.summary.en.contains("scope [{PriorityClass In"), "{}", answer.summary.en);
     }
 
     #[test]

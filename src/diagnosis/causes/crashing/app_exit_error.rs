@@ -276,6 +276,23 @@ status:
     }
 
     #[test]
+    fn once_at_the_start_is_over_sooner_than_again_and_again() {
+        // Started at 09:00, died after ten seconds, up since 09:00:20.
+        let once = POD
+            .replace("READY", "true")
+            .replace("restartCount: 2", "restartCount: 1")
+            .replace("STATE", r#"{running: {startedAt: "2026-01-01T09:00:20Z"}}"#)
+            .replace("09:05:00Z", "09:00:05Z")
+            .replace("09:05:01Z", "09:00:15Z");
+        let told = |yaml: &str, time| diagnose_pod(yaml, "shop/web-1", time).findings[0].cause.id == "app-exit-error";
+        assert!(told(&once, "2026-01-01T09:00:40Z"));
+        assert!(!told(&once, "2026-01-01T09:02:00Z"));
+        // Ran for an hour before it died: two minutes are no proof.
+        let after_an_hour = once.replace("09:00:15Z", "10:00:15Z").replace("09:00:20Z", "10:00:20Z");
+        assert!(told(&after_an_hour, "2026-01-01T10:02:00Z"));
+    }
+
+    #[test]
     fn a_job_without_a_pod_is_not_sure() {
         let yaml = r#"
 kind: Job

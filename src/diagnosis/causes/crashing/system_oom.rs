@@ -7,7 +7,7 @@ use crate::diagnosis::kubectl;
 use crate::diagnosis::words::{Text, Words};
 use crate::facts::reading::exit;
 use crate::facts::reading::text::between;
-use crate::facts::{Event, Facts, node};
+use crate::facts::{Event, Evidence, Facts, node};
 use jiff::SignedDuration;
 
 pub static CAUSE: Cause = Cause {
@@ -58,6 +58,7 @@ fn killed<'w>(facts: &Facts<'w>, death: &Death<'w>) -> Option<Finding> {
             .and_then(|s| s.resources.as_ref())
             .is_some_and(|r| r.limits.as_ref().is_some_and(|l| l.contains_key("memory")));
     let pressed = facts.node().present().is_some_and(|n| node::is(n, "MemoryPressure"));
+    let short = shortage(facts, death);
     let certainty = match event {
         Some(event) if names_victim(event, death) => Certainty::Confirmed,
         Some(_) if oom || pressed => Certainty::Confirmed,
@@ -69,6 +70,9 @@ fn killed<'w>(facts: &Facts<'w>, death: &Death<'w>) -> Option<Finding> {
         {
             Certainty::Likely
         }
+        // The node told at that very time that its memory ran out; with a limit of its own it may have been that.
+        None if short.is_some() && !limited => Certainty::Likely,
+        None if short.is_some() => Certainty::Possible,
         None => return None,
     };
     let ((en, zh), (times_en, times_zh)) = (named(death.container), times(death.container));
@@ -81,6 +85,7 @@ fn killed<'w>(facts: &Facts<'w>, death: &Death<'w>) -> Option<Finding> {
         )
         .because(event.map(Event::evidence))
         .because(death.evidence())
+        .because(short)
         .fix(
             Fix::safe(Words::new("See what uses the node's memory.", "查看该节点的内存被谁占用。"))
                 .command(format!("kubectl get pods -A -o wide --field-selector spec.nodeName={}", kubectl::quoted(on))),
@@ -116,6 +121,27 @@ fn killed<'w>(facts: &Facts<'w>, death: &Death<'w>) -> Option<Finding> {
             "liveness-probe-killing",
         ])
         .some()
+}
+
+/// Returns the node's word that it was short of memory when something that nobody owns to killed the container.
+fn shortage(facts: &Facts<'_>, death: &Death<'_>) -> Option<Evidence> {
+    let end = &death.end;
+    if end.exit_code != exit::KILLED || end.reason != "Error" || !death.by_itself(facts.world) {
+        return None;
+    }
+    let (name, finished) = (death.container.pod.node_name()?, end.finished?);
+    let near = |at: jiff::Timestamp| at.duration_since(finished).abs() <= SignedDuration::from_mins(5);
+    let event = facts.world.node_events(name).find(|event| {
+        let about = event.reason == "NodeHasInsufficientMemory"
+            || (event.reason == "EvictionThresholdMet" && event.text().contains("memory"));
+        let around = event.first.zip(event.last).is_some_and(|(first, last)| first <= finished && last >= finished);
+        about && (around || event.last.is_some_and(near) || event.first.is_some_and(near))
+    });
+    event.map(Event::evidence).or_else(|| {
+        let node = facts.node().present().filter(|node| node::is(node, "MemoryPressure"))?;
+        let since = node::condition(node, "MemoryPressure")?.last_transition_time.as_ref()?.0;
+        (since <= finished || near(since)).then(|| node::condition_evidence(node, "MemoryPressure")).flatten()
+    })
 }
 
 /// Returns the node's event that says the whole node was out of memory at the time of the end.
@@ -207,5 +233,19 @@ lastTimestamp: "2026-01-01T09:05:01Z"
             .replace("MESSAGE", "Memory cgroup out of memory: Killed process 4121 (java)");
         let diagnosis = diagnose_pod(&yaml, "shop/web-1", "2026-01-01T09:06:00Z");
         assert!(diagnosis.findings.iter().all(|f| f.cause.id != "system-oom"));
+    }
+
+    #[test]
+    fn a_node_short_of_memory_at_that_time_is_the_likely_killer() {
+        let told = |reason: &str, message: &str, spec: &str| {
+            let yaml = POD.replace("REASON", reason).replace("MESSAGE", message).replace("[java, -jar, a.jar]", spec);
+            let diagnosis = diagnose_pod(&yaml, "shop/web-1", "2026-01-01T09:06:00Z");
+            diagnosis.findings.iter().find(|f| f.cause.id == "system-oom").map(|f| f.certainty)
+        };
+        let threshold = "Attempting to reclaim memory";
+        assert_eq!(told("EvictionThresholdMet", threshold, "[java]"), Some(Certainty::Likely));
+        let limited = "[java], resources: {limits: {memory: 1Gi}}";
+        assert_eq!(told("EvictionThresholdMet", threshold, limited), Some(Certainty::Possible));
+        assert_eq!(told("EvictionThresholdMet", "Attempting to reclaim ephemeral-storage", "[java]"), None);
     }
 }

@@ -1,16 +1,18 @@
 //! The container's settings cannot work on this image or node.
 
 use super::step::{self, Start};
+use crate::diagnosis::causes::admission;
 use crate::diagnosis::words::Words;
 use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, kubectl};
 use crate::facts::Facts;
+use crate::facts::reading::admission::Refusal;
 use crate::facts::reading::mount;
 use crate::facts::reading::runtime::StartFailure;
 use crate::facts::reading::text::has_any;
 
 pub static CAUSE: Cause = Cause {
     id: "container-config-error",
-    phases: &[Phase::Creating],
+    phases: &[Phase::Creating, Phase::Admission],
     guide: &["ContainerCreating/Pod 配置错误"],
     page: Page {
         title: Text { en: "The container's settings cannot work", zh: "容器配置错误" },
@@ -35,6 +37,9 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
+    if facts.pod().is_none() {
+        return of_refused_pods(facts);
+    }
     step::starts(facts).into_iter().find_map(|start| of(facts, start))
 }
 
@@ -208,6 +213,28 @@ fn of(facts: &Facts<'_>, start: Start<'_>) -> Option<Finding> {
         .some()
 }
 
+/// The API refuses a template that breaks its own rules: no pod of it can ever be made.
+fn of_refused_pods(facts: &Facts<'_>) -> Option<Finding> {
+    let refused = admission::refused(facts)?;
+    let Refusal::Invalid(text) = refused.refusal else { return None };
+    let shown = step::plain(text.split_once(" is invalid: ").map_or(text, |(_, rest)| rest));
+    let workload = facts.workload();
+    Finding::confirmed(&CAUSE)
+        .because(refused.evidence)
+        .says(
+            format!("{workload} cannot make its pods, since their settings are invalid: {shown}"),
+            format!("{workload} 无法创建 Pod，因为配置无效：{shown}"),
+        )
+        .fix(
+            Fix::careful(Words::new(
+                "Correct the field that the message names. The change replaces the pods.",
+                "修正消息指出的字段。修改会替换 Pod。",
+            ))
+            .command(kubectl::edit(&workload)),
+        )
+        .some()
+}
+
 /// Returns where the pod asks for what the image does not do.
 fn security(start: &Start<'_>, lower: &str) -> Option<crate::facts::Evidence> {
     if !lower.contains("non-root") && !lower.contains("runasnonroot") {
@@ -231,6 +258,7 @@ fn tail(text: &str) -> String {
 mod tests {
     use crate::diagnosis::Certainty;
     use crate::diagnosis::causes::creating::step::tests::{APP, causes, diagnose, pod};
+    use crate::diagnosis::testing::{diagnose_in, world};
 
     #[test]
     fn root_where_it_must_not_be() {
@@ -259,5 +287,30 @@ mod tests {
             "{reason: CreateContainerError, message: 'failed to reserve container name \"app_web\": name \"app_web\" is reserved for \"1\"'}",
         );
         assert!(!causes(&yaml).contains(&"container-config-error"));
+    }
+
+    #[test]
+    fn a_template_that_breaks_the_api_s_own_rules() {
+        let set = |text: &str| {
+            format!(
+                r#"
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {{name: api-1, namespace: prod}}
+spec: {{replicas: 1, selector: {{}}}}
+status: {{replicas: 0, conditions: [{{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: '{text}'}}]}}
+"#
+            )
+        };
+        let ask = |text: &str| {
+            let diagnosis = diagnose_in(&world(&set(text)), "prod/ReplicaSet/api-1", "2026-01-01T00:05:00Z");
+            diagnosis.answer().map(|finding| finding.cause.id)
+        };
+        let invalid = r#"Pod "api-1-x" is invalid: spec.containers[0].volumeMounts[1].mountPath: Invalid value: "/etc/app": must be unique"#;
+        assert_eq!(ask(invalid), Some("container-config-error"));
+        assert_ne!(
+            ask("pods \"api-1-x\" is forbidden: no PriorityClass with name high was found"),
+            Some("container-config-error")
+        );
     }
 }

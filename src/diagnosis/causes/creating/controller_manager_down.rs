@@ -1,8 +1,10 @@
 //! kube-controller-manager does not do its work: nothing is attached, created or cleaned up.
 
 use super::{step, volumes};
+use crate::diagnosis::causes::admission;
 use crate::diagnosis::words::Words;
 use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text};
+use crate::facts::reading::admission::Refusal;
 use crate::facts::reading::mount::{MountFailure, Source};
 use crate::facts::{Evidence, Facts, Known, PodView, Stage, Workload};
 use jiff::SignedDuration;
@@ -75,7 +77,9 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
 
 /// Returns something of its work that is undone, and the words for it.
 fn undone(facts: &Facts<'_>) -> Option<(Evidence, String, String)> {
-    let Some(pod) = facts.pod() else { return unobserved(facts, &facts.workload()) };
+    let Some(pod) = facts.pod() else {
+        return uncounted(facts).or_else(|| unobserved(facts, &facts.workload()));
+    };
     match pod.stage() {
         Stage::Terminating => return unfinalized(facts, pod),
         Stage::Unscheduled => return unbound(facts),
@@ -136,6 +140,18 @@ fn unfinalized(facts: &Facts<'_>, pod: PodView<'_>) -> Option<(Evidence, String,
         evidence,
         format!("it has not taken finalizer `{own}` off the deleted pod"),
         format!("它没有从已删除的 Pod 上移除 finalizer `{own}`"),
+    ))
+}
+
+/// A quota whose use nobody counts: the API refuses every pod until its controller has.
+fn uncounted(facts: &Facts<'_>) -> Option<(Evidence, String, String)> {
+    let refused = admission::refused(facts)?;
+    let Refusal::QuotaUnknown { quota } = refused.refusal else { return None };
+    let shown = step::plain(quota);
+    Some((
+        refused.evidence.into_iter().next()?,
+        format!("it has not counted what quota `{shown}` has in use, so that no pod is let in"),
+        format!("它没有统计配额 `{shown}` 的用量，因此任何 Pod 都无法创建"),
     ))
 }
 
@@ -257,5 +273,30 @@ spec: {holderIdentity: cp, renewTime: 'RENEWED'}
         let world = testing::world(&WORKLOAD.replace("RENEWED", "2026-01-01T10:09:59.000000Z"));
         let diagnosis = testing::diagnose_in(&world, "shop/Deployment/web", "2026-01-01T10:10:00Z");
         assert!(diagnosis.findings.iter().all(|found| found.cause.id != "controller-manager-down"));
+    }
+
+    #[test]
+    fn a_quota_that_nobody_counts_is_a_possibility() {
+        let set = |text: &str| {
+            format!(
+                r#"
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {{name: api-1, namespace: prod}}
+spec: {{replicas: 1, selector: {{}}}}
+status: {{replicas: 0, conditions: [{{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: '{text}'}}]}}
+"#
+            )
+        };
+        let ask = |text: &str| {
+            let world = testing::world(&set(text));
+            let diagnosis = testing::diagnose_in(&world, "prod/ReplicaSet/api-1", "2026-01-01T10:10:00Z");
+            diagnosis.answer().map(|found| (found.cause.id, found.certainty))
+        };
+        let unknown = "pods \"api-1-x\" is forbidden: status unknown for quota: compute, resources: limits.cpu,pods";
+        assert_eq!(ask(unknown), Some(("controller-manager-down", Certainty::Possible)));
+        let full =
+            "pods \"api-1-x\" is forbidden: exceeded quota: one, requested: pods=1, used: pods=1, limited: pods=1";
+        assert_eq!(ask(full), Some(("quota-exceeded", Certainty::Confirmed)));
     }
 }

@@ -5,7 +5,9 @@ use crate::diagnosis::words::Words;
 use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, kubectl};
 use crate::facts::Facts;
 use crate::facts::reading::kernel::NoSpace;
+use crate::facts::reading::progress;
 use crate::facts::reading::sandbox::SandboxFailure;
+use jiff::SignedDuration;
 
 pub static CAUSE: Cause = Cause {
     id: "sandbox-create-failed",
@@ -31,7 +33,7 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
-    let (failure, event) = step::sandbox(facts)?;
+    let Some((failure, event)) = step::sandbox(facts) else { return made_again_and_again(facts) };
     let node = step::node_name(facts);
     let (certainty, en, zh) = match failure {
         // Each has its own cause.
@@ -128,6 +130,36 @@ fn tail(text: &str) -> String {
     step::plain(end)
 }
 
+/// The sandbox comes up and dies, over and over, and nobody says why: a limit of a few bytes, the network, the runtime.
+fn made_again_and_again(facts: &Facts<'_>) -> Option<Finding> {
+    let pod = step::pod(facts).filter(|pod| pod.containers().all(|container| !container.is_running()))?;
+    let event = pod.last_event(facts.world, "SandboxChanged").filter(|event| event.count >= 5)?;
+    let again = event.last.is_some_and(|last| facts.since(last) < SignedDuration::from_mins(5));
+    let beyond = pod.events_seen(facts.world).any(|later| {
+        later.last >= event.last && progress::reached(later).is_some_and(|step| step > progress::Step::Sandbox)
+    });
+    if !again || beyond {
+        return None;
+    }
+    let (node, count) = (step::node_name(facts), event.count);
+    Finding::possible(&CAUSE)
+        .because([event.evidence()])
+        .says(
+            format!(
+                "The pod's sandbox on node `{node}` was made anew {count} times and does not last; no event says why."
+            ),
+            format!("Pod 的 Sandbox 在节点 `{node}` 上已重建 {count} 次仍无法保持，没有事件说明原因。"),
+        )
+        .fix(
+            Fix::safe(Words::new(
+                format!("Read what the runtime says on node `{node}` (run this there)."),
+                format!("查看节点 `{node}` 上运行时的日志（在节点上执行）。"),
+            ))
+            .command("journalctl -u containerd -u crio -u docker --since -15min | tail -50"),
+        )
+        .some()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::diagnosis::Certainty;
@@ -145,5 +177,16 @@ mod tests {
     fn what_is_known_better_is_not_told_twice() {
         let text = "Failed create pod sandbox: rpc error: code = Unknown desc = NetworkPlugin cni failed to set up pod network: failed to find plugin \"loopback\" in path [/opt/cni/bin]";
         assert_eq!(causes(&(pod(APP, CREATING) + &event("FailedCreatePodSandBox", 8, text))), ["cni-failure"]);
+    }
+
+    #[test]
+    fn a_sandbox_that_never_lasts_is_a_possibility() {
+        let changed = event("SandboxChanged", 9, "Pod sandbox changed, it will be killed and re-created.");
+        let often = changed.replace("count: 3", "count: 60").replace("Warning", "Normal");
+        let found = diagnose(&(pod(APP, CREATING) + &often));
+        let answer = found.answer().unwrap();
+        assert_eq!((answer.cause.id, answer.certainty), ("sandbox-create-failed", Certainty::Possible));
+        // Once, after a reboot of the node, is normal.
+        assert!(!causes(&(pod(APP, CREATING) + &changed)).contains(&"sandbox-create-failed"));
     }
 }

@@ -63,7 +63,36 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         let (_, event) = mounts.first()?;
         return hangs(facts, vec![event.evidence()], Certainty::Likely);
     }
-    if mounts.is_empty() { silent(facts) } else { None }
+    if mounts.is_empty() { changing_owners(facts).or_else(|| silent(facts)) } else { None }
+}
+
+/// The kubelet goes through every file of the volume for fsGroup, and says so (1.33 and later).
+fn changing_owners(facts: &Facts<'_>) -> Option<Finding> {
+    let pod = step::pod(facts).filter(|pod| pod.stage() == Stage::Creating)?;
+    let event = pod.last_event(facts.world, "VolumePermissionChangeInProgress")?;
+    if pod.events_seen(facts.world).any(|later| {
+        later.last > event.last && progress::reached(later).is_some_and(|step| step > progress::Step::Mount)
+    }) {
+        return None;
+    }
+    let minutes = facts.since(pod.scheduled_at()?).as_mins();
+    Finding::likely(&CAUSE)
+        .because([event.evidence()])
+        .because(pod.spec().and_then(|spec| spec.security_context.as_ref()?.fs_group).map(|group| {
+            Evidence::field("pod.spec.securityContext.fsGroup", group, None)
+        }))
+        .says(
+            format!("The kubelet has been giving every file of a volume to the pod's group (fsGroup) for up to {minutes} min, and the pod waits for it."),
+            format!("kubelet 正在把卷中每个文件改为 Pod 的组（fsGroup），已持续最多 {minutes} 分钟，Pod 在等待它完成。"),
+        )
+        .fix(
+            Fix::careful(Words::new(
+                "Set fsGroupChangePolicy to OnRootMismatch, so that it happens once and not at each start. The change replaces the pods.",
+                "把 fsGroupChangePolicy 设为 OnRootMismatch，使其只做一次而不是每次启动都做。修改会替换 Pod。",
+            ))
+            .command(kubectl::edit(&facts.workload())),
+        )
+        .some()
 }
 
 fn of_event(facts: &Facts<'_>, error: &MountError<'_>, event: &Event) -> Option<Finding> {
@@ -341,5 +370,15 @@ mod tests {
         let yaml = pod(APP, CREATING)
             .replace("{waiting: {reason: ContainerCreating}}", "{running: {startedAt: '2026-01-01T10:00:30Z'}}");
         assert!(!causes(&(yaml + &event("FailedMount", 8, text))).contains(&"volume-mount-failed"));
+    }
+
+    #[test]
+    fn a_volume_whose_files_change_hands_one_by_one() {
+        let text = "Setting volume ownership for 1/volumes/kubernetes.io~csi/pvc-1/mount is taking longer than expected, consider using OnRootMismatch - https://kubernetes.io/docs";
+        let yaml = pod(APP, CREATING) + &event("VolumePermissionChangeInProgress", 8, text);
+        let found = diagnose(&yaml);
+        assert_eq!(found.answer().unwrap().cause.id, "volume-mount-failed");
+        let sandbox = event("FailedCreatePodSandBox", 9, "Failed to create pod sandbox: x");
+        assert!(!causes(&(yaml + &sandbox)).contains(&"volume-mount-failed"));
     }
 }

@@ -1,6 +1,7 @@
 //! The disk is still attached to another node.
 
 use super::{step, volumes};
+use crate::diagnosis::causes::scheduling::{self, Kind, Picture};
 use crate::diagnosis::words::Words;
 use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Remedy, Text, kubectl};
 use crate::facts::reading::mount::AttachFailure;
@@ -9,7 +10,7 @@ use jiff::SignedDuration;
 
 pub static CAUSE: Cause = Cause {
     id: "volume-multi-attach",
-    phases: &[Phase::Creating],
+    phases: &[Phase::Creating, Phase::Scheduling],
     guide: &["ContainerCreating/Pod 漂移没有正常解挂"],
     page: Page {
         title: Text { en: "The disk is still attached to another node", zh: "磁盘仍挂载在另一个节点上" },
@@ -39,6 +40,9 @@ const FORCE_DETACH: SignedDuration = SignedDuration::from_mins(6);
 const NORMAL: SignedDuration = SignedDuration::from_mins(2);
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
+    if let Some(picture) = scheduling::picture(facts) {
+        return in_use(facts, &picture);
+    }
     let pod = step::pod(facts)?;
     let here = pod.node_name()?;
     let told = step::attaches(facts).into_iter().find_map(|(error, event)| match error.failure {
@@ -77,6 +81,58 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         let holder = Holder::find(facts, volume, &[], Some(&elsewhere.spec.node_name));
         Some(finding(facts, volume, &holder, Certainty::Likely, vec![volumes::attachment_evidence(elsewhere)]))
     })
+}
+
+/// The scheduler keeps the pod back since another pod uses the volume, which takes one pod or one node at a time.
+fn in_use(facts: &Facts<'_>, picture: &Picture<'_>) -> Option<Finding> {
+    let finding = picture.finding(&CAUSE, Kind::VolumeInUse)?;
+    let own = picture.pod;
+    let claims: Vec<String> = volumes::claims(facts).into_iter().map(|claim| claim.claim).collect();
+    let holder = facts
+        .world
+        .pods
+        .seen_in(own.namespace())
+        .map(PodView::new)
+        .filter(|pod| pod.uid() != own.uid() && !matches!(pod.stage(), Stage::Completed | Stage::Failed))
+        .filter(|pod| pod.node_name().is_some())
+        .find(|pod| {
+            let volumes = pod.spec().and_then(|spec| spec.volumes.as_ref()).into_iter().flatten();
+            volumes.filter_map(|v| v.persistent_volume_claim.as_ref()).any(|v| claims.contains(&v.claim_name))
+        });
+    let claims = claims.iter().map(|claim| format!("`{}`", step::plain(claim))).collect::<Vec<_>>().join(", ");
+    let (by_en, by_zh) = match holder {
+        Some(pod) => (format!("pod `{}`", pod.name()), format!("Pod `{}` ", pod.name())),
+        None => ("another pod".to_owned(), "另一个 Pod".to_owned()),
+    };
+    let finding = finding
+        .because(holder.map(|pod| {
+            Evidence::field(
+                format!("pod {}/{}", pod.namespace(), pod.name()),
+                format!("{}, node {}", pod.phase(), pod.node_name().unwrap_or("none")),
+                None,
+            )
+        }))
+        .says(
+            format!(
+                "The volume of pod {} ({claims}) is in use by {by_en}, and only one may use it at a time.",
+                own.name()
+            ),
+            format!("Pod {} 的卷（{claims}）正被{by_zh}使用，而它同时只能被一方使用。", own.name()),
+        );
+    let command = match holder {
+        Some(pod) => kubectl::namespaced(pod.namespace(), &format!("describe pod {}", kubectl::quoted(pod.name()))),
+        None => kubectl::namespaced(own.namespace(), "get pods -o wide"),
+    };
+    finding
+        .fix(Fix::safe(Words::new("See who uses it, and whether it is on its way out.", "查看是谁在使用，以及它是否正在退出。")).command(command))
+        .fix(
+            Fix::careful(Words::new(
+                "Let the old pod go first (strategy Recreate, one replica), or use a claim that several may use (ReadWriteMany). The change replaces the pods.",
+                "让旧 Pod 先退出（Recreate 策略、单副本），或改用可共享的 PVC（ReadWriteMany）。修改会替换 Pod。",
+            ))
+            .command(kubectl::edit(&facts.workload())),
+        )
+        .some()
 }
 
 /// Who has the disk.
@@ -252,6 +308,7 @@ fn fixes(facts: &Facts<'_>, holder: &Holder<'_>, mut finding: Finding) -> Findin
 mod tests {
     use crate::diagnosis::Certainty;
     use crate::diagnosis::causes::creating::step::tests::{CREATING, causes, diagnose, event, pod};
+    use crate::diagnosis::testing::diagnose_pod;
 
     const SPEC: &str = "  containers: [{name: app, image: a}]
   volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]";
@@ -285,6 +342,39 @@ status: {attached: true}
         let diagnosis = diagnose(&yaml);
         let found = diagnosis.answer().unwrap();
         assert_eq!((found.cause.id, found.certainty), ("volume-multi-attach", Certainty::Likely));
+    }
+
+    #[test]
+    fn the_scheduler_keeps_a_pod_back_whose_volume_is_for_one_pod_only() {
+        let pending = |reason: &str| {
+            format!(
+                r#"
+kind: Pod
+metadata: {{name: new, namespace: shop, uid: u2, creationTimestamp: '2026-01-01T00:00:00Z'}}
+spec: {{containers: [{{name: app, image: x}}], volumes: [{{name: d, persistentVolumeClaim: {{claimName: data}}}}]}}
+status:
+  phase: Pending
+  conditions: [{{type: PodScheduled, status: 'False', reason: Unschedulable, message: "0/2 nodes are available: 2 {reason}."}}]
+---
+kind: Pod
+metadata: {{name: old, namespace: shop, uid: u1}}
+spec: {{nodeName: a, containers: [{{name: app, image: x}}], volumes: [{{name: d, persistentVolumeClaim: {{claimName: data}}}}]}}
+status: {{phase: Running}}
+"#
+            )
+        };
+        let ask = |reason: &str| diagnose_pod(&pending(reason), "shop/new", "2026-01-01T00:10:00Z");
+        for reason in [
+            "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod",
+            "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode",
+            "node(s) had no available disk",
+        ] {
+            let found = ask(reason);
+            assert_eq!(found.answer().unwrap().cause.id, "volume-multi-attach", "{reason}");
+            assert!(found.answer().unwrap().summary.en.contains("pod `old`"));
+        }
+        // No slot for one more volume is another matter.
+        assert_ne!(ask("node(s) exceed max volume count").answer().unwrap().cause.id, "volume-multi-attach");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The image holds nothing for the node's architecture or system.
 
 use super::pull::{self, Pull};
+use crate::diagnosis::causes::crashing;
 use crate::diagnosis::words::Words;
 use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, kubectl};
 use crate::facts::log::{LogLine, lines_from_end};
@@ -92,6 +93,9 @@ fn of_start(facts: &Facts<'_>) -> Option<Finding> {
 }
 
 fn wrong_format(facts: &Facts<'_>, container: ContainerView<'_>) -> Option<(Evidence, Option<String>)> {
+    if let Some((StartFailure::WrongFormat { command }, evidence)) = crashing::start_failure(facts, container) {
+        return Some((evidence, command));
+    }
     let end = container.latest_end().filter(|end| end.exit_code != 0)?;
     // A container that runs well since is none of this.
     if container.is_running() && container.ready() {

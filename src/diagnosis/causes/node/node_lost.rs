@@ -3,9 +3,9 @@
 use super::STALE;
 use crate::diagnosis::cause::{Cause, Page, Phase};
 use crate::diagnosis::finding::{Finding, Fix, Remedy};
-use crate::diagnosis::kubectl::{delete_pod, describe_node, quoted};
+use crate::diagnosis::kubectl::{self, delete_pod, describe_node, quoted};
 use crate::diagnosis::words::{Text, Words};
-use crate::facts::{Evidence, Facts, Known, Stage, node};
+use crate::facts::{Evidence, Facts, Known, PodView, Stage, node};
 use jiff::SignedDuration;
 
 pub static CAUSE: Cause = Cause {
@@ -47,7 +47,10 @@ const STALE_LEASE: SignedDuration = SignedDuration::from_secs(90);
 fn check(facts: &Facts<'_>) -> Option<Finding> {
     let pod = facts.pod()?;
     let name = pod.node_name()?;
-    if matches!(pod.stage(), Stage::Completed | Stage::Failed) {
+    if pod.stage() == Stage::Failed {
+        return collected(pod, name);
+    }
+    if pod.stage() == Stage::Completed {
         return None;
     }
     let gone = facts.node().is_absent();
@@ -62,8 +65,11 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         && pod.meta().deletion_grace_period_seconds == Some(0)
         && !pod.finalizers().is_empty()
         && matches!(pod.phase(), "Succeeded" | "Failed");
-    if done || !(gone || silent || stopped) {
+    if done {
         return None;
+    }
+    if !(gone || silent || stopped) {
+        return unseen(facts, pod, name);
     }
     // A node that was just removed (scale-down) takes its pods along within a minute: that is collected, not lost.
     if gone && pod.age(facts.now) < SignedDuration::from_mins(1) {
@@ -132,6 +138,58 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         .some()
 }
 
+/// The node could not be read: the controller's word that it is not ready, and nobody who confirms the pod's end since,
+/// say what the node would.
+fn unseen(facts: &Facts<'_>, pod: PodView<'_>, name: &str) -> Option<Finding> {
+    let overdue = facts.since(pod.deletion_deadline()?) > STALE_LEASE;
+    let evicted = pod.last_event(facts.world, "TaintManagerEviction");
+    let not_ready = pod.last_event(facts.world, "NodeNotReady")?;
+    let acted =
+        pod.events_seen(facts.world).any(|event| event.component.starts_with("kubelet") && event.last > not_ready.last);
+    if !facts.node().is_unreadable() || !overdue || acted {
+        return None;
+    }
+    Finding::likely(&CAUSE)
+        .because([not_ready.evidence()])
+        .because(evicted.map(crate::facts::Event::evidence))
+        .explains(STALE)
+        .says(
+            format!("Node {name} was reported as not ready, and nobody on it has confirmed the pod's end since."),
+            format!("节点 {name} 已被报告为未就绪，此后一直没有人确认 Pod 的结束。"),
+        )
+        .fix(
+            Fix::safe(Words::new(
+                format!("Look at node {name}: is it up, does its kubelet report?"),
+                format!("查看节点 {name}：是否开机、kubelet 是否上报？"),
+            ))
+            .command(describe_node(name)),
+        )
+        .some()
+}
+
+/// The pod garbage collector marks what it finds bound to a node that does not exist, before it removes it.
+fn collected(pod: PodView<'_>, name: &str) -> Option<Finding> {
+    let condition = pod.condition("DisruptionTarget").filter(|condition| condition.status == "True")?;
+    if condition.reason.as_deref() != Some("DeletionByPodGC") {
+        return None;
+    }
+    Finding::confirmed(&CAUSE)
+        .because(pod.condition_evidence("DisruptionTarget"))
+        .explains(STALE)
+        .says(
+            format!("Node {name} was removed from the cluster with the pod on it: nobody runs this pod any more."),
+            format!("节点 {name} 已从集群中移除，其上的此 Pod 不再有人运行。"),
+        )
+        .fix(
+            Fix::safe(Words::new(
+                "See whether its replacement runs; the control plane removes this one by itself.",
+                "查看替代的 Pod 是否已运行；控制面会自行清除这个 Pod。",
+            ))
+            .command(kubectl::namespaced(pod.namespace(), "get pods -o wide")),
+        )
+        .some()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::diagnosis::causes::node::testing::{FINE, SILENT, UNREADY, ids, on_node};
@@ -175,5 +233,18 @@ mod tests {
             let yaml = on_node("", r#"phase: Running, conditions: [{type: Ready, status: "False"}]"#, ready);
             assert!(!ids(&yaml).contains(&"node-lost"), "{ready}");
         }
+    }
+
+    #[test]
+    fn a_pod_that_was_collected_with_its_node_says_so() {
+        let collected = |reason: &str| {
+            let status = format!(
+                r#"phase: Failed, conditions: [{{type: DisruptionTarget, status: "True", reason: {reason}, message: "PodGC: node no longer exists"}}]"#
+            );
+            ids(&on_node("", &status, FINE))
+        };
+        assert_eq!(collected("DeletionByPodGC").first(), Some(&"node-lost"));
+        // Drained by somebody: the node is there.
+        assert!(!collected("EvictionByEvictionAPI").contains(&"node-lost"));
     }
 }

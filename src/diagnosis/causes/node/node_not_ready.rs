@@ -1,7 +1,7 @@
 //! The kubelet reports, and says that its node is not ready.
 
 use crate::diagnosis::cause::{Cause, Page, Phase};
-use crate::diagnosis::finding::{Finding, Fix, Remedy};
+use crate::diagnosis::finding::{Certainty, Finding, Fix, Remedy};
 use crate::diagnosis::kubectl::{describe_node, quoted};
 use crate::diagnosis::words::{Text, Words};
 use crate::facts::{Facts, Stage, node};
@@ -36,18 +36,16 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     let pod = facts.pod()?;
     let object = facts.node().present()?;
     let ready = node::condition(object, "Ready").filter(|condition| condition.status == "False")?;
-    let touched = match pod.stage() {
-        Stage::Terminating | Stage::Creating => true,
-        // The kubelet lives and keeps reporting its pods: one that is Ready serves on.
-        Stage::Running => !pod.is("Ready"),
-        _ => false,
+    let certainty = match pod.stage() {
+        Stage::Terminating | Stage::Creating => Certainty::Confirmed,
+        // The kubelet lives and keeps reporting its pods: one that is Ready serves on, until the node's taint evicts it.
+        Stage::Running if pod.is("Ready") => Certainty::Possible,
+        Stage::Running => Certainty::Confirmed,
+        _ => return None,
     };
-    if !touched {
-        return None;
-    }
     let name = node::name(object);
     let message = ready.message.as_deref().unwrap_or_default();
-    Finding::confirmed(&CAUSE)
+    Finding::new(&CAUSE, certainty)
         .because(node::condition_evidence(object, "Ready"))
         .because(pod.last_event(facts.world, "NodeNotReady").map(crate::facts::Event::evidence))
         .explains(&[
@@ -101,7 +99,9 @@ fn advice(node: &str, message: &str) -> Words {
 
 #[cfg(test)]
 mod tests {
+    use crate::diagnosis::Verdict;
     use crate::diagnosis::causes::node::testing::{SILENT, UNREADY, ids, on_node};
+    use crate::diagnosis::testing::diagnose_pod;
 
     #[test]
     fn the_kubelet_says_why() {
@@ -110,9 +110,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_serves_on_is_left_alone_and_silence_is_another_cause() {
+    fn a_pod_that_serves_on_is_no_alarm_and_silence_is_another_cause() {
         let serving = on_node("", r#"phase: Running, conditions: [{type: Ready, status: "True"}]"#, UNREADY);
-        assert!(!ids(&serving).contains(&"node-not-ready"));
+        let diagnosis = diagnose_pod(&serving, "shop/web", "2026-01-01T10:00:00Z");
+        assert_eq!(diagnosis.verdict, Verdict::Unknown);
+        assert_eq!(ids(&serving).first(), Some(&"node-not-ready"));
         let silent = on_node("", r#"phase: Running, conditions: [{type: Ready, status: "False"}]"#, SILENT);
         assert!(!ids(&silent).contains(&"node-not-ready"));
     }

@@ -43,7 +43,10 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     }
     let name = pod.node_name().unwrap_or("?");
     let taint = facts.node().present().and_then(|n| node::taints(n).iter().find(|taint| taint.effect == "NoExecute"));
-    let told = taint.map_or_else(|| "a NoExecute taint".to_owned(), node::taint_text);
+    let (told, told_zh) = match taint {
+        Some(taint) => (format!("The taint {}", node::taint_text(taint)), format!("污点 {}", node::taint_text(taint))),
+        None => ("A NoExecute taint".to_owned(), "NoExecute 污点".to_owned()),
+    };
     // Of a node that could not be read nobody knows which taint it was: that of a lost one is a consequence.
     let certainty = if facts.node().is_unreadable() { Certainty::Likely } else { Certainty::Confirmed };
     Finding::new(&CAUSE, certainty)
@@ -58,8 +61,8 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         .because(event.map(Event::evidence))
         .explains(&["sigterm-ignored", "app-exit-error", "killed-by-outsider"])
         .says(
-            format!("The taint {told} on node {name} evicted the pod, which does not tolerate it."),
-            format!("节点 {name} 上的污点 {told} 驱逐了不容忍它的 Pod。"),
+            format!("{told} on node {name} evicted the pod, which does not tolerate it."),
+            format!("节点 {name} 上的{told_zh}驱逐了不容忍它的 Pod。"),
         )
         .fix(
             Fix::safe(Words::new(

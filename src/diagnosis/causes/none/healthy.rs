@@ -122,13 +122,15 @@ fn flaps(facts: &Facts<'_>, pod: PodView<'_>) -> bool {
     let fell_out = back.zip(started).is_some_and(|(back, started)| {
         recent(Some(back)) && back.duration_since(started) > SignedDuration::from_mins(5)
     });
-    let failures =
-        || pod.events_seen(facts.world).filter(|e| e.reason == "Unhealthy" && e.count >= 3 && recent(e.last));
-    let failed = || failures().next().is_some();
+    let failures = |times| {
+        pod.events_seen(facts.world).filter(move |e| e.reason == "Unhealthy" && e.count >= times && recent(e.last))
+    };
+    // Out once is a moment that has passed (see `came_and_went` of the probes).
+    let failed = || failures(6).next().is_some();
     if back.is_none() && facts.part().is_some() {
         // When it became ready is not printed: failures long after its start say that it was not ready meanwhile.
         return killed
-            || failures().any(|event| {
+            || failures(3).any(|event| {
                 let after = event.last.zip(started).map(|(last, started)| last.duration_since(started));
                 after.is_some_and(|after| after > SignedDuration::from_mins(5))
             });

@@ -114,4 +114,16 @@ status:
             .replace("status: 'True', reason: ReplicaSetUpdated", "status: 'False', reason: ProgressDeadlineExceeded");
         assert_ne!(of(&failed, "2026-01-01T00:03:00Z"), Verdict::Waiting);
     }
+
+    #[test]
+    fn a_job_that_is_held_back_makes_no_pods() {
+        let job = |suspend: bool| {
+            let yaml = format!(
+                "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: load, namespace: prod}}\nspec: {{suspend: {suspend}, template: {{spec: {{containers: []}}}}}}\n"
+            );
+            diagnose_in(&world(&yaml), "prod/Job/load", "2026-01-01T00:09:00Z").verdict
+        };
+        assert_eq!(job(true), Verdict::Waiting);
+        assert_ne!(job(false), Verdict::Waiting);
+    }
 }

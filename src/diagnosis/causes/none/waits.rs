@@ -3,7 +3,7 @@
 use super::standing;
 use crate::diagnosis::Words;
 use crate::diagnosis::causes::creating::step;
-use crate::diagnosis::causes::{admission, scheduling};
+use crate::diagnosis::causes::{admission, probes, scheduling};
 use crate::facts::reading::admission::Refusal;
 use crate::facts::reading::log_error::{self, LogError, Tls};
 use crate::facts::reading::mount::{self, MountFailure};
@@ -146,8 +146,8 @@ fn node_ordered(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Wait> {
         return None;
     }
     // A later refusal overrules the order.
-    let refused = pod.last_event(facts.world, "NotTriggerScaleUp").is_some_and(|event| event.last > last.last);
-    if refused {
+    let refused = |reason| pod.last_event(facts.world, reason).is_some_and(|event| event.last > last.last);
+    if refused("NotTriggerScaleUp") || refused("FailedScaleUp") {
         return None;
     }
     let minutes = facts.since(since).as_secs() / 60;
@@ -211,10 +211,10 @@ fn is_troubled(facts: &Facts<'_>, pod: PodView<'_>, scheduled: Timestamp) -> boo
                 .is_some_and(|waiting| !is_cache_filling(waiting.message))
     };
     pod.containers().any(container_fails)
-        || pod
-            .events_seen(facts.world)
-            .filter(|event| event.last.is_none_or(|last| last >= scheduled))
-            .any(|event| event.warning && !is_passing(event) && !is_overcome(facts, pod, event))
+        || pod.events_seen(facts.world).filter(|event| event.last.is_none_or(|last| last >= scheduled)).any(|event| {
+            let passes = is_passing(event) || is_overcome(facts, pod, event) || is_warming(facts, event);
+            event.warning && !passes
+        })
 }
 
 /// The kubelet has just begun to watch the ConfigMap or Secret and tries again at once; one that does not exist reads
@@ -247,6 +247,11 @@ fn is_passing(event: &Event) -> bool {
         "FailedToRetrieveImagePullSecret" => true,
         _ => false,
     }
+}
+
+/// A probe that is not the pod's trouble, since it is not due yet.
+fn is_warming(facts: &Facts<'_>, event: &Event) -> bool {
+    event.reason == "Unhealthy" && probes::failing(facts).is_empty()
 }
 
 fn warms_up(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Wait> {
@@ -369,7 +374,7 @@ fn workload_waits(facts: &Facts<'_>, workload: &Workload) -> Option<Wait> {
         return old_pod_stops(facts, workload, refused);
     }
     if matches!(workload.kind.as_str(), "Job" | "CronJob") {
-        return None;
+        return suspended(facts, workload);
     }
     let standing = standing::of(facts.world, workload)?;
     if standing.is_fine() {
@@ -399,6 +404,22 @@ fn workload_waits(facts: &Facts<'_>, workload: &Workload) -> Option<Wait> {
             format!("{workload} is making its pods ({ready} ready)."),
             format!("{workload} 正在创建 Pod（{ready_zh} 就绪）。"),
             [standing.evidence],
+        )
+    })
+}
+
+/// A Job or CronJob that somebody (or a queue) holds back makes no pods.
+fn suspended(facts: &Facts<'_>, workload: &Workload) -> Option<Wait> {
+    let (namespace, name) = (workload.namespace.as_str(), workload.name.as_str());
+    let suspend = match workload.kind.as_str() {
+        "Job" => facts.world.jobs.get(namespace, name).present()?.spec.as_ref()?.suspend,
+        _ => facts.world.cron_jobs.get(namespace, name).present()?.spec.suspend,
+    };
+    (suspend == Some(true)).then(|| {
+        wait(
+            format!("{workload} is suspended: it makes no pods until somebody, or its queue, resumes it."),
+            format!("{workload} 已被挂起（suspend）：在有人或队列恢复它之前不会创建 Pod。"),
+            [Evidence::field(format!("{workload}.spec.suspend"), true, None)],
         )
     })
 }

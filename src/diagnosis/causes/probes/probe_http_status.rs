@@ -6,7 +6,7 @@ use crate::diagnosis::causes::crashing::{capital, named, read_the_log};
 use crate::diagnosis::finding::{Certainty, Finding};
 use crate::diagnosis::words::Text;
 use crate::facts::Facts;
-use crate::facts::reading::probe::Output;
+use crate::facts::reading::probe::{self, Output};
 
 pub static CAUSE: Cause = Cause {
     id: "probe-http-status",
@@ -43,6 +43,15 @@ fn answered_badly(facts: &Facts<'_>, trouble: &Trouble<'_>) -> Option<Finding> {
     let ((en, zh), (probe_en, probe_zh), (effect_en, effect_zh)) =
         (named(trouble.container), trouble.name(), trouble.effect());
     let code = match trouble.failure.output {
+        // Where liveness kills for a command's word, all that is sure is that it says "not well".
+        Output::Printed(ref text) if trouble.killed.is_none() => {
+            let code = probe::status_told_by_command(text)?;
+            let finding = Finding::new(&CAUSE, Certainty::Likely).says(
+                format!("The command of the {probe_en} of {en} is answered with {code}, {effect_en}."),
+                format!("{zh} 的{probe_zh}命令得到的响应为 {code}，{effect_zh}。"),
+            );
+            return trouble.tell(finding.fix(read_the_log(facts, trouble.container))).some();
+        }
         // A plain request to a TLS port is the probe's own fault.
         Output::Status(400) if super::probe_misconfigured::asks_plain_of_tls(trouble) => return None,
         Output::Status(code) => code,
@@ -89,8 +98,8 @@ fn answered_badly(facts: &Facts<'_>, trouble: &Trouble<'_>) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use crate::diagnosis::Certainty;
     use crate::diagnosis::testing::diagnose_pod;
+    use crate::diagnosis::{Certainty, Verdict};
 
     const POD: &str = r#"
 kind: Pod
@@ -128,5 +137,18 @@ count: 5
         let diagnosis =
             diagnose_pod(&POD.replace("LAST", "2026-01-01T09:00:01Z"), "shop/web-1", "2026-01-01T09:02:00Z");
         assert!(diagnosis.findings.iter().all(|f| f.cause.id != "probe-http-status"));
+    }
+
+    #[test]
+    fn not_ready_yet_is_no_trouble_before_it_is_due() {
+        let at = |code: &str, asked: &str| {
+            let yaml = POD.replace("404", code).replace("LAST", "2026-01-01T09:00:36Z");
+            diagnose_pod(&yaml, "shop/web-1", asked)
+        };
+        let young = at("503", "2026-01-01T09:00:40Z");
+        assert_eq!(young.verdict, Verdict::Waiting, "{:?}", young.answer().map(|f| f.cause.id));
+        assert_eq!(at("503", "2026-01-01T09:03:00Z").answer().unwrap().cause.id, "probe-http-status");
+        // A page that does not exist does not come with time.
+        assert_eq!(at("404", "2026-01-01T09:00:40Z").answer().unwrap().cause.id, "probe-http-status");
     }
 }

@@ -96,15 +96,30 @@ fn wrong(facts: &Facts<'_>, trouble: &Trouble<'_>) -> Option<Finding> {
             let name = name.clone().unwrap_or_else(command);
             (sure, format!("runs `{name}`, which may not be executed"), format!("执行的命令 `{name}` 不可执行"), None)
         }
-        Output::Printed(text) => {
-            let (en, zh) = can_never_succeed(text)?;
-            (
+        Output::Printed(text) => match can_never_succeed(text) {
+            Some((en, zh)) => (
                 Certainty::Likely,
                 format!("runs `{}`, which {en}", command()),
                 format!("执行的 `{}` {zh}", command()),
                 None,
-            )
-        }
+            ),
+            // It says "not ready", by its own lights: it, or what it looks at.
+            None if trouble.killed.is_none() => (
+                Certainty::Possible,
+                format!("runs `{}`, which fails every time: it, or what it looks at, is not right", command()),
+                format!("执行的 `{}` 每次都失败：命令本身或它检查的内容有问题", command()),
+                None,
+            ),
+            None => return None,
+        },
+        Output::Refused | Output::Timeout if asks_the_node(trouble) => (
+            sure,
+            format!(
+                "asks port {port} of the node's own loopback address: the kubelet asks from the node, not in the pod"
+            ),
+            format!("访问的是节点自身回环地址的 {port} 端口：kubelet 在节点上发起检查，而不是在 Pod 内"),
+            None,
+        ),
         Output::Refused | Output::GrpcNoConnection => match refusal(facts, trouble) {
             Refusal::WrongPort => (
                 Certainty::Likely,
@@ -127,6 +142,13 @@ fn wrong(facts: &Facts<'_>, trouble: &Trouble<'_>) -> Option<Finding> {
             Certainty::Likely,
             format!("is cut off on port {port} by the mesh's proxy, which expects mutual TLS"),
             format!("在 {port} 端口被网格代理断开（代理要求双向 TLS）"),
+            None,
+        ),
+        // Accepted and cut off without a word: mostly TLS or another protocol; or a program that breaks off its answers.
+        Output::Closed if trouble.killed.is_none() && trouble.never_answered() => (
+            Certainty::Possible,
+            format!("is cut off on port {port} without an answer, as by a server that expects TLS or another protocol"),
+            format!("在 {port} 端口连接后即被断开、没有响应，像是对方要求 TLS 或其他协议"),
             None,
         ),
         _ => return None,
@@ -207,6 +229,14 @@ pub(super) fn asks_plain_of_tls(trouble: &Trouble<'_>) -> bool {
         || name.is_some_and(|name| says(&name, "https|tls|ssl"))
 }
 
+/// Returns true where the probe names the loopback address as its host, and the pod has a network of its own.
+fn asks_the_node(trouble: &Trouble<'_>) -> bool {
+    let host = trouble.probe.http_get.as_ref().and_then(|get| get.host.as_deref());
+    let host = host.or(trouble.probe.tcp_socket.as_ref().and_then(|tcp| tcp.host.as_deref()));
+    let of_node = trouble.container.pod.spec().is_some_and(|spec| spec.host_network == Some(true));
+    !of_node && host.is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "::1"))
+}
+
 fn in_a_mesh(facts: &Facts<'_>) -> bool {
     facts.pod().is_some_and(|pod| {
         pod.containers().any(|c| says(c.name(), "istio-proxy|linkerd-proxy|envoy|consul-dataplane|kuma-sidecar"))
@@ -256,6 +286,36 @@ count: 11
         ] {
             assert_eq!(found("8080", message), ("probe-misconfigured", Certainty::Confirmed), "{message}");
         }
+    }
+
+    #[test]
+    fn what_fits_it_and_others_is_a_possibility() {
+        let found = |port: &str, message: &str| {
+            let yaml = POD.replace("PORT", port).replace("MESSAGE", message).replace("09:01:46Z", "09:09:46Z");
+            let diagnosis = diagnose_pod(&yaml, "shop/web-1", "2026-01-01T09:10:00Z");
+            let answer = diagnosis.answer().unwrap();
+            (answer.cause.id, answer.certainty)
+        };
+        for message in
+            [r#"failed: Get "http://10.0.0.9:8080/ready": EOF"#, "failed: cat: /tmp/healthy: No such file or directory"]
+        {
+            assert_eq!(found("8080", message), ("probe-misconfigured", Certainty::Possible), "{message}");
+        }
+        // A command that tells what it was answered says more.
+        let told = "failed: curl: (22) The requested URL returned error: 503";
+        assert_eq!(found("8080", told), ("probe-http-status", Certainty::Likely));
+    }
+
+    #[test]
+    fn the_kubelet_s_own_loopback_is_not_the_pod_s() {
+        let refused = r#"failed: Get "http://localhost:8080/ready": dial tcp [::1]:8080: connect: connection refused"#;
+        let ask = |host: &str| {
+            let yaml = POD.replace("{port: 8080,", &format!("{{host: {host}, port: 8080,"));
+            let yaml = yaml.replace("PORT", "8080").replace("MESSAGE", refused);
+            diagnose_pod(&yaml, "shop/web-1", "2026-01-01T09:02:00Z").answer().unwrap().cause.id
+        };
+        assert_eq!(ask("localhost"), "probe-misconfigured");
+        assert_eq!(ask("10.0.0.9"), "probe-port-closed");
     }
 
     #[test]

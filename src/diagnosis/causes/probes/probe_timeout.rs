@@ -118,4 +118,17 @@ count: 5
             diagnose_pod(&POD.replace("READY", "True").replace("IS", "true"), "shop/web-1", "2026-01-01T09:02:00Z");
         assert!(diagnosis.findings.iter().all(|f| f.cause.id != "probe-timeout"));
     }
+
+    #[test]
+    fn once_is_over_and_again_and_again_is_not() {
+        let ready_again = |first: &str, last: &str, count: &str| {
+            let yaml = POD.replace("READY", "True").replace("IS", "true").replace("09:01:00Z", "10:00:20Z");
+            let yaml = yaml.replace("2026-01-01T09:00:16Z", first).replace("2026-01-01T09:00:56Z", last);
+            let yaml = yaml.replace("count: 5", &format!("count: {count}"));
+            let diagnosis = diagnose_pod(&yaml, "shop/web-1", "2026-01-01T10:04:00Z");
+            diagnosis.answer().unwrap().cause.id
+        };
+        assert_eq!(ready_again("2026-01-01T09:59:40Z", "2026-01-01T10:00:10Z", "3"), "healthy");
+        assert_eq!(ready_again("2026-01-01T09:40:00Z", "2026-01-01T10:00:10Z", "12"), "probe-timeout");
+    }
 }

@@ -93,7 +93,8 @@ fn refusal<'w>(facts: &Facts<'w>, pod: PodView<'w>) -> Option<(&'w Event, Why)> 
         .events_seen(facts.world)
         .filter(recent)
         .filter(|event| {
-            event.reason == "NotTriggerScaleUp" || (event.reason == "FailedScheduling" && is_autoscaler(event))
+            matches!(event.reason.as_str(), "NotTriggerScaleUp" | "FailedScaleUp")
+                || (event.reason == "FailedScheduling" && (is_autoscaler(event) || event.component.contains("fargate")))
         })
         .filter_map(|event| Some((event, why(event.text())?)))
         .last();
@@ -122,7 +123,11 @@ fn refusal<'w>(facts: &Facts<'w>, pod: PodView<'w>) -> Option<(&'w Event, Why)> 
 
 /// Returns why an autoscaler adds nothing, where that is its own reason and not the scheduler's repeated.
 fn why(text: &str) -> Option<Why> {
-    let reasons: [(&str, &str, &str); 13] = [
+    let reasons: [(&str, &str, &str); 17] = [
+        ("uota exceeded", "the cloud's quota is used up", "云厂商配额已用尽"),
+        ("out of resources", "the cloud has no machines of that kind left there", "云厂商在该区域没有可用机器"),
+        ("scale up in zones", "an attempt to add a node failed", "增加节点的尝试失败"),
+        ("capacity is unavailable", "the cloud has no capacity for it at the moment", "云厂商暂无可用容量"),
         ("max node group size reached", "the node group is at its maximum size", "节点组已达最大节点数"),
         ("max total nodes in cluster reached", "the cluster is at its maximum number of nodes", "集群已达最大节点总数"),
         ("max cluster ", "a limit of the cluster's resources is reached", "已达到集群资源上限"),
@@ -183,6 +188,19 @@ lastTimestamp: '2026-01-01T00:09:00Z'
         let diagnosis = diagnose_pod(&pending(FULL, event), "prod/web", "2026-01-01T00:10:00Z");
         let answer = diagnosis.answer().unwrap();
         assert_eq!((answer.cause.id, answer.certainty), ("autoscaler-cannot-help", Certainty::Confirmed));
+    }
+
+    #[test]
+    fn an_attempt_that_failed_is_the_cause() {
+        for text in [
+            "Node scale up in zones europe-west1-b associated with this pod failed: GCE quota exceeded. Pod is at risk of not being scheduled.",
+            "Node scale up in zones us-central1-a associated with this pod failed: GCE out of resources. Pod is at risk of not being scheduled.",
+        ] {
+            let event = format!("reason: FailedScaleUp\nmessage: '{text}'");
+            let diagnosis = diagnose_pod(&pending(FULL, &event), "prod/web", "2026-01-01T00:10:00Z");
+            let answer = diagnosis.answer().unwrap();
+            assert_eq!((answer.cause.id, answer.certainty), ("autoscaler-cannot-help", Certainty::Confirmed), "{text}");
+        }
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub enum Kind {
     VolumeElsewhere,
     ClaimUnbound,
     AttachLimit,
+    /// Another pod uses a volume that one pod (ReadWriteOncePod) or one node at a time may use.
+    VolumeInUse,
     HostPort,
     AntiAffinity,
     PodAffinity,
@@ -289,12 +291,10 @@ fn of_reason(pod: PodView<'_>, reason: &NodeReason<'_>) -> Kind {
         NodeReason::Plugins(names) if names.contains("NodeAffinity") => Kind::Selector,
         NodeReason::Plugins(names) if names.contains("Volume") => Kind::VolumeElsewhere,
         NodeReason::OfPod(reason) => of_pod_reason(reason),
-        NodeReason::Taint(_)
-        | NodeReason::ClaimInUse
-        | NodeReason::DiskInUse
-        | NodeReason::DriverMissing(_)
-        | NodeReason::Plugins(_)
-        | NodeReason::Other(_) => Kind::Other,
+        NodeReason::ClaimInUse | NodeReason::DiskInUse => Kind::VolumeInUse,
+        NodeReason::Taint(_) | NodeReason::DriverMissing(_) | NodeReason::Plugins(_) | NodeReason::Other(_) => {
+            Kind::Other
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Kind, picture};
 use crate::diagnosis::fit;
 use crate::diagnosis::{Cause, Certainty, Finding, Fix, Page, Phase, Text, Words, kubectl};
+use crate::facts::reading::progress;
 use crate::facts::{Event, Evidence, Facts, Known, PodView, Stage};
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -37,7 +38,73 @@ pub static CAUSE: Cause = Cause {
 const PROVISIONS: SignedDuration = SignedDuration::from_secs(60);
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
-    let pod = facts.pod().filter(|pod| pod.stage() == Stage::Unscheduled)?;
+    let pod = facts.pod()?;
+    match pod.stage() {
+        Stage::Unscheduled => unscheduled(facts, pod),
+        // Put on its node by hand, past the scheduler.
+        Stage::Creating => on_node(facts, pod),
+        _ => None,
+    }
+}
+
+fn on_node(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Finding> {
+    let (name, claim) = unbound(facts, pod)?;
+    let node = pod.node_name()?;
+    if claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()).is_some_and(|volume| !volume.is_empty()) {
+        return None;
+    }
+    let runs = pod.containers().any(|container| container.is_running() || container.latest_end().is_some());
+    let beyond = pod
+        .events_seen(facts.world)
+        .any(|event| progress::reached(event).is_some_and(|step| step > progress::Step::Mount));
+    if runs || beyond || facts.since(pod.scheduled_at()?) < PROVISIONS {
+        return None;
+    }
+    let said = pod
+        .events_seen(facts.world)
+        .filter(|event| event.reason == "FailedMount" && event.text().contains("not bound"))
+        .last();
+    let certainty = if said.is_some() { Certainty::Confirmed } else { Certainty::Likely };
+    let why = why(facts, pod, &name, claim);
+    let chosen = claim
+        .metadata
+        .annotations
+        .as_ref()
+        .is_some_and(|notes| notes.keys().any(|key| key.ends_with("kubernetes.io/selected-node")));
+    let waits = why.event.is_some_and(|event| event.reason == "WaitForFirstConsumer");
+    let (en, zh) = if waits && !chosen {
+        (
+            format!("it waits for the scheduler to choose a node, and the pod was put on {node} past it (nodeName)"),
+            format!("它在等待调度器选择节点，而该 Pod 绕过调度器直接指定了节点 {node}（nodeName）"),
+        )
+    } else {
+        (why.words.en, why.words.zh)
+    };
+    let finding = Finding::new(&CAUSE, certainty)
+        .because(said.map(Event::evidence))
+        .because(why.event.map(Event::evidence))
+        .because([Evidence::field(format!("persistentvolumeclaim {name}.status.phase"), phase(claim), None)])
+        .because(why.evidence)
+        .explains(&["volume-mount-failed", "init-container-waiting"])
+        .says(
+            format!("Claim {name} of pod {} is not bound: {en}.", pod.name()),
+            format!("Pod {} 的 PVC {name} 未绑定：{zh}。", pod.name()),
+        );
+    let finding = if waits && !chosen {
+        finding.fix(
+            Fix::careful(Words::new(
+                "Take nodeName out and name the node by a nodeSelector (kubernetes.io/hostname): then the scheduler binds the claim. The change replaces the pods.",
+                "去掉 nodeName，改用 nodeSelector（kubernetes.io/hostname）指定节点，由调度器绑定 PVC。修改会替换 Pod。",
+            ))
+            .command(kubectl::edit(&pod.workload())),
+        )
+    } else {
+        finding.fix(why.fix)
+    };
+    describe(finding, pod, std::slice::from_ref(&name)).some()
+}
+
+fn unscheduled(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Finding> {
     let unbound = unbound(facts, pod);
     let mut finding = match picture(facts) {
         Some(picture) => {
@@ -331,5 +398,20 @@ lastTimestamp: '2026-01-01T00:01:00Z'
         let event = "reason: ProvisioningSucceeded\nmessage: done";
         let diagnosis = diagnose_pod(&pending(UNBOUND, &claim, event), "prod/db-0", "2026-01-01T00:10:00Z");
         assert!(diagnosis.findings.iter().all(|finding| finding.cause.id != "pvc-unbound"));
+    }
+
+    #[test]
+    fn a_pod_that_was_put_on_its_node_past_the_scheduler() {
+        let event = "reason: WaitForFirstConsumer\nmessage: 'waiting for first consumer to be created before binding'";
+        let pinned = |claim: &str| {
+            let yaml = pending("", claim, event).replace("spec: {volumes", "spec: {nodeName: a, volumes");
+            let diagnosis = diagnose_pod(&yaml, "prod/db-0", "2026-01-01T00:10:00Z");
+            diagnosis.answer().map(|found| (found.cause.id, found.summary.en.clone()))
+        };
+        let (id, words) = pinned(CLAIM).unwrap();
+        assert_eq!(id, "pvc-unbound");
+        assert!(words.contains("put on a past it"), "{words}");
+        let bound = CLAIM.replace("{phase: Pending}", "{phase: Bound}");
+        assert_ne!(pinned(&bound).map(|(id, _)| id), Some("pvc-unbound"));
     }
 }

@@ -37,7 +37,13 @@ pub static CAUSE: Cause = Cause {
 const HELD: SignedDuration = SignedDuration::from_secs(10);
 
 fn check(facts: &Facts<'_>) -> Option<Finding> {
-    let pod = facts.pod().filter(|pod| pod.stage() == Stage::Unscheduled)?;
+    let pod = facts.pod()?;
+    if pod.stage() == Stage::Creating {
+        return unprepared(facts, pod);
+    }
+    if pod.stage() != Stage::Unscheduled {
+        return None;
+    }
     let asked = pod.spec()?.resource_claims.as_deref().filter(|claims| !claims.is_empty())?;
     let failed = pod.last_event(facts.world, "FailedResourceClaimCreation");
     let picture = picture(facts);
@@ -135,6 +141,33 @@ fn missing(facts: &Facts<'_>, pod: PodView<'_>) -> Option<(String, bool)> {
     None
 }
 
+/// The claim is allocated, and the driver on the node does not make it ready.
+fn unprepared(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Finding> {
+    let event = pod.last_event(facts.world, "FailedPrepareDynamicResources")?;
+    let later = pod.containers().any(|container| container.is_running() || container.latest_end().is_some());
+    if later {
+        return None;
+    }
+    let node = pod.node_name().unwrap_or("?");
+    Finding::confirmed(&CAUSE)
+        .because([event.evidence()])
+        .says(
+            format!("Node {node} cannot make the resource claims of pod {} ready: their driver there fails or does not run.", pod.name()),
+            format!("节点 {node} 无法准备 Pod {} 的 ResourceClaim：该节点上的驱动出错或没有运行。", pod.name()),
+        )
+        .fix(
+            Fix::safe(Words::new(
+                "Look at the driver's pod on that node, and at what the node offers.",
+                "查看该节点上驱动的 Pod，以及节点提供的设备。",
+            ))
+            .command(format!(
+                "kubectl get pods -A -o wide --field-selector spec.nodeName={}; kubectl get resourceslices",
+                kubectl::quoted(node)
+            )),
+        )
+        .some()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::diagnosis::Certainty;
@@ -164,5 +197,35 @@ metadata: {name: other, namespace: ml}
         let yaml = POD.replace("resourceClaims: [{name: gpu, resourceClaimName: shared-gpu}], ", "");
         let diagnosis = diagnose_pod(&yaml, "ml/gpu", "2026-01-01T00:10:00Z");
         assert_eq!(diagnosis.answer().unwrap().cause.id, "scheduler-not-running");
+    }
+
+    #[test]
+    fn a_claim_that_the_node_s_driver_cannot_prepare() {
+        let yaml = |state: &str| {
+            format!(
+                r#"
+kind: Pod
+metadata: {{name: job, namespace: prod, creationTimestamp: '2026-01-01T00:00:00Z'}}
+spec: {{nodeName: a, containers: [{{name: app, image: x}}], resourceClaims: [{{name: gpu, resourceClaimName: gpu}}]}}
+status:
+  phase: Pending
+  containerStatuses: [{{name: app, image: x, imageID: '', ready: false, restartCount: 0, state: {state}}}]
+---
+kind: Event
+metadata: {{name: e, namespace: prod}}
+involvedObject: {{kind: Pod, namespace: prod, name: job}}
+reason: FailedPrepareDynamicResources
+type: Warning
+message: 'Failed to prepare dynamic resources: DRA driver gpu.example.com is not registered'
+lastTimestamp: '2026-01-01T00:09:00Z'
+"#
+            )
+        };
+        let ask = |state: &str| {
+            let diagnosis = diagnose_pod(&yaml(state), "prod/job", "2026-01-01T00:10:00Z");
+            diagnosis.findings.iter().any(|finding| finding.cause.id == "resource-claim-pending")
+        };
+        assert!(ask("{waiting: {reason: ContainerCreating}}"));
+        assert!(!ask("{running: {startedAt: '2026-01-01T00:09:30Z'}}"));
     }
 }

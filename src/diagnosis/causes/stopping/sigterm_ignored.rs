@@ -49,6 +49,10 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     if facts.part().is_some() && stopping.all_ended && stopping.overdue > DRAINING {
         return None;
     }
+    // After the grace period comes SIGKILL, which nobody ignores: what runs on for a minute was never killed.
+    if !stopping.all_ended && stopping.overdue > DRAINING {
+        return None;
+    }
     let grace = stopping.pod.grace();
     let waited = facts.since(stopping.asked);
     let running = stopping.pod.app_containers().find(|c| c.is_running() && no_hook(*c));

@@ -49,9 +49,17 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         volumes.iter().filter_map(|v| Some(v.persistent_volume_claim.as_ref()?.claim_name.as_str())).collect();
     let mounted = !claims.is_empty() || volumes.iter().any(|v| v.csi.is_some() || v.nfs.is_some());
     let said = pod.events_seen(facts.world).filter(|e| e.last >= Some(stopping.asked)).find(|event| {
-        ["UnmountVolume", "TearDown", "NodeUnpublishVolume", "unmount failed", "device is busy", "UnmountDevice"]
-            .iter()
-            .any(|pattern| event.text().contains(pattern))
+        [
+            "UnmountVolume",
+            "TearDown",
+            "NodeUnpublishVolume",
+            "unmount failed",
+            "device is busy",
+            "UnmountDevice",
+            "device or resource busy",
+        ]
+        .iter()
+        .any(|pattern| event.text().contains(pattern))
     });
     if !mounted && said.is_none() {
         return None;
@@ -72,7 +80,10 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
                 .as_deref()
                 .is_some_and(|name| names.is_empty() || names.contains(&name))
     });
+    // A mount of the runtime's own (a sandbox's shm, a network namespace) is busy as a volume would be.
+    let of_runtime = said.is_some_and(|event| event.reason == "FailedKillPod" && !event.text().contains("olume"));
     let finding = match (said, attachment) {
+        (Some(_), _) if of_runtime => Finding::possible(&CAUSE),
         (Some(_), _) => Finding::confirmed(&CAUSE),
         (None, Some(_)) => Finding::likely(&CAUSE),
         (None, None) => Finding::possible(&CAUSE),

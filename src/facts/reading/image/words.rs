@@ -106,7 +106,9 @@ pub fn classify(text: &str) -> PullFailure {
             "wrong diff id",
             "mismatched image rootfs",
             "content digest sha256",
-            "unexpected media type text/html",
+            // A proxy's page, a Helm chart, an artifact: whatever it is, it is no image.
+            "unexpected media type",
+            "unknown media type",
             "file integrity checksum failed",
             "error parsing image configuration",
         ],
@@ -314,6 +316,9 @@ fn network(text: &str) -> Option<PullFailure> {
             "remote error: tls: internal error",
         ],
     ) || text.ends_with(": eof")
+        // The very request for the manifest got no answer; later on a deadline is a slow download.
+        || (has_any(text, &["failed to do request", "pinging container registry"])
+            && text.contains("deadline exceeded"))
         || has_any(text, &["\": eof", ": eof:", ": eof,", ": eof]"])
     {
         return Some(PullFailure::Unreachable);
