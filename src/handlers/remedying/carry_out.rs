@@ -133,9 +133,9 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
             let now = (self.clock)();
             let end = |proposal: &mut Proposal| {
                 if cured {
-                    proposal.succeed(outcome.clone(), now)
+                    proposal.succeed(outcome.clone(), now);
                 } else {
-                    proposal.fail(outcome.clone(), now)
+                    proposal.fail(outcome.clone(), now);
                 }
                 Some(())
             };

@@ -144,7 +144,7 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
             }
             Ok(_) => {}
             Err(error) => {
-                tracing::error!(proposal = proposal.id, %error, "where a plan stands could not be kept: {error}")
+                tracing::error!(proposal = proposal.id, %error, "where a plan stands could not be kept: {error}");
             }
         }
     }
