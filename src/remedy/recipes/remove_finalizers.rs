@@ -228,5 +228,6 @@ fn manager<'m>(meta: &'m ObjectMeta, finalizer: &str) -> Option<&'m str> {
         let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
         fields.is_some_and(|fields| fields["f:metadata"]["f:finalizers"].get(&key).is_some())
     };
-    meta.managed_fields.as_ref()?.iter().find(sets)?.manager.as_deref()
+    // The API server's own word for a client that does not name itself.
+    meta.managed_fields.as_ref()?.iter().find(sets)?.manager.as_deref().filter(|name| *name != "unknown")
 }
