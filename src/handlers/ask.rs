@@ -20,13 +20,11 @@ const SCAN_PATIENCE: Duration = Duration::from_secs(25);
 pub struct Answered {
     pub reply: Reply,
     pub about: Option<Target>,
-    /// The moment that it is told of.
-    pub at: Timestamp,
 }
 
 impl From<Reply> for Answered {
     fn from(reply: Reply) -> Self {
-        Self { reply, about: None, at: Timestamp::UNIX_EPOCH }
+        Self { reply, about: None }
     }
 }
 
@@ -56,7 +54,6 @@ pub async fn ask(
         Ok(found) => Answered {
             reply: answer::reply(&found, &asked, asker, language),
             about: Some(Target { cluster: Some(cluster.name.clone()), what: picked(&found, target) }),
-            at: now,
         },
         Err(error) => guidance::sorry(&asked, &sentence(&error.to_string()), asker, language).into(),
     }

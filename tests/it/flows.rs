@@ -18,4 +18,5 @@ mod reloading;
 mod remedies;
 mod rights;
 mod secrets;
+mod unanswered;
 mod starting;

@@ -15,13 +15,20 @@ const COMMAND: &str = "command=%2Fpodoctor&text=prod%2Fweb&user_id=U1&channel_id
 
 struct Server {
     address: SocketAddr,
-    envelopes: mpsc::Receiver<Envelope>,
+    envelopes: mpsc::UnboundedReceiver<Envelope>,
     http: reqwest::Client,
 }
 
 async fn server(backlog: usize) -> Server {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (out, envelopes) = mpsc::channel(backlog);
+    let (out, mut arrivals) = mpsc::channel::<Arrived>(backlog);
+    let (taken, envelopes) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Arrived { envelope, receipt }) = arrivals.recv().await {
+            taken.send(envelope).unwrap();
+            receipt.taken();
+        }
+    });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let routes = routes(&Secret::new(SECRET), out);
