@@ -43,7 +43,7 @@ pub async fn ask(
         Err(error) => return guidance::sorry(&asked, &sentence(&error.to_string()), asker, language).into(),
     };
     let patience = if matches!(target.what, What::Cluster | What::Namespace(_)) { SCAN_PATIENCE } else { PATIENCE };
-    let world = match live::gather(cluster, target, now, patience).await {
+    let world = match live::gather(cluster, target, now, patience, catalogue).await {
         Ok(world) => world,
         Err(error) => {
             let why = format!("cluster {}: {error}", cluster.name);

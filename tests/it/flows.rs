@@ -17,6 +17,7 @@ mod proxy;
 mod reloading;
 mod remedies;
 mod rights;
+mod rollouts;
 mod secrets;
 mod unanswered;
 mod starting;

@@ -96,7 +96,7 @@ async fn a_question_that_was_acknowledged_before_a_kill_is_answered_once() {
     let question = serde_json::json!({
         "incoming": {
             "person": {"team": ids::TEAM, "id": ids::ALICE},
-            "place": {"channel": ids::CHANNEL, "thread": null}, "at": null, "shared_channel": false, "return_path": null,
+            "place": {"channel": ids::CHANNEL, "thread": null}, "at": null, "shared_channel": false, "return_path": null, "files": [],
             "what": {"Command": {"text": text.trim_start_matches("/podoctor ")}},
         },
         "keys": [], "received": jiff::Timestamp::now().to_string(), "saying": true,

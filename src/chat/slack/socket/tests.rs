@@ -273,6 +273,7 @@ async fn a_socket_goes_through_the_proxy_and_says_who_it_is() {
     let (address, mut requests) = proxy("200 Connection established").await;
     let through = Matcher::builder().http(format!("http://ann:s3cret@{address}")).build();
     let mut slack = Slack::through(through, 64, quick()).await;
+    slack.listen();
     let mut first = slack.next().await;
     slack.next().await;
     slack.ready_is(2).await;
