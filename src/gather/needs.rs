@@ -1,8 +1,13 @@
 //! What a subject's state calls for: decided from what is already known, in order of worth, without asking anything.
 
+mod custom;
+mod workload;
+
+pub use custom::of_custom;
+
 use crate::cluster::Resource;
 use crate::diagnosis::Catalogue;
-use crate::facts::{ContainerView, Facts, PodView, Role, Stage, Workload, node};
+use crate::facts::{ContainerView, Facts, PodView, Role, Stage, node};
 
 /// Something to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +60,7 @@ const CANDIDATE_NODES: usize = 2;
 pub fn of(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Need> {
     let mut needs = match facts.pod() {
         Some(pod) => of_pod(facts, pod),
-        None => of_workload(facts, &facts.workload()),
+        None => workload::of(facts, &facts.workload()),
     };
     let custom: Vec<Need> = of_custom(facts, catalogue).into_iter().filter(|need| !needs.contains(need)).collect();
     let place = needs.len().min(BEFORE_CUSTOM);
@@ -64,36 +69,6 @@ pub fn of(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Need> {
         story(facts, pod, &mut needs);
     }
     needs
-}
-
-/// Asks for what a team's own causes hang on and was not read.
-pub fn of_custom(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Need> {
-    let needs = catalogue.wants(facts).into_iter().filter_map(|want| {
-        let workload = || facts.workload();
-        match (want.variable, facts.pod()) {
-            ("namespaceObject", _) => Some(object(Resource::Namespaces, "", facts.namespace())),
-            ("node", Some(pod)) => Some(object(Resource::Nodes, "", pod.node_name()?)),
-            ("nodeEvents", Some(pod)) => node_events(pod),
-            ("claims", Some(pod)) => Some(collection(Resource::PersistentVolumeClaims, pod.namespace())),
-            ("owner", Some(pod)) => owner(pod),
-            ("owner", None) => {
-                let workload = workload();
-                Some(object(Resource::of_kind(&workload.kind)?, &workload.namespace, &workload.name))
-            }
-            ("events", Some(pod)) => Some(events_of("Pod", pod.namespace(), pod.name())),
-            ("events", None) => {
-                let workload = workload();
-                Some(events_of(&workload.kind, &workload.namespace, &workload.name))
-            }
-            ("log", Some(pod)) => {
-                let container =
-                    pod.containers().find(|container| Some(container.name()) == want.container.as_deref())?;
-                Some(log(pod, container, container.latest_end().is_some() && container.end().is_none()))
-            }
-            _ => None,
-        }
-    });
-    needs.collect()
 }
 
 fn of_pod(facts: &Facts<'_>, pod: PodView<'_>) -> Vec<Need> {
@@ -388,83 +363,6 @@ fn of_terminating(pod: PodView<'_>, needs: &mut Vec<Need>) {
         }
     }
     needs.extend(owner(pod));
-}
-
-fn of_workload(facts: &Facts<'_>, workload: &Workload) -> Vec<Need> {
-    let namespace = workload.namespace.as_str();
-    let mut needs = vec![events_of(&workload.kind, namespace, &workload.name)];
-    if let Some(resource) = Resource::of_kind(&workload.kind) {
-        needs.insert(0, object(resource, namespace, &workload.name));
-    }
-    let mut said = String::new();
-    for event in facts.world.events_seen(&workload.kind, namespace, &workload.name) {
-        if event.reason == "FailedCreate" {
-            said.push_str(event.text());
-        }
-    }
-    if workload.kind == "Deployment" {
-        let owned = |set: &&k8s_openapi::api::apps::v1::ReplicaSet| {
-            crate::facts::workload::controller(&set.metadata)
-                .is_some_and(|owner| owner.kind == "Deployment" && owner.name == workload.name)
-        };
-        // The ReplicaSet that wants pods and has none tells why.
-        let mut sets: Vec<_> = facts.world.replica_sets.seen_in(namespace).filter(owned).collect();
-        sets.sort_by_key(|set| std::cmp::Reverse(set.metadata.creation_timestamp.as_ref().map(|t| t.0)));
-        if let Some(set) = sets.first() {
-            needs.extend(set.metadata.name.as_deref().map(|name| events_of("ReplicaSet", namespace, name)));
-            let conditions = set.status.iter().flat_map(|status| status.conditions.iter().flatten());
-            for text in conditions.filter_map(|condition| condition.message.as_deref()) {
-                said.push_str(text);
-            }
-        }
-    }
-    if workload.kind == "CronJob" {
-        let owned = |job: &&k8s_openapi::api::batch::v1::Job| {
-            crate::facts::workload::controller(&job.metadata)
-                .is_some_and(|owner| owner.kind == "CronJob" && owner.name == workload.name)
-        };
-        // The newest Job tells why it has no pod.
-        let jobs = facts.world.jobs.seen_in(namespace).filter(owned);
-        let newest = jobs.max_by_key(|job| job.metadata.creation_timestamp.as_ref().map(|t| t.0));
-        if let Some(job) = newest.and_then(|job| job.metadata.name.as_deref()) {
-            needs.push(events_of("Job", namespace, job));
-            for event in facts.world.events_seen("Job", namespace, job) {
-                if event.reason == "FailedCreate" {
-                    said.push_str(event.text());
-                }
-            }
-        }
-    }
-    refusal(&said, namespace, &mut needs);
-    needs
-}
-
-/// Asks for the object that refused a workload's pods, by the words of the refusal.
-fn refusal(said: &str, namespace: &str, needs: &mut Vec<Need>) {
-    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if has(&["quota"]) {
-        needs.push(collection(Resource::ResourceQuotas, namespace));
-    }
-    if has(&["usage per", "must specify"]) {
-        needs.push(collection(Resource::LimitRanges, namespace));
-    }
-    if has(&["webhook"]) {
-        needs.push(collection(Resource::ValidatingWebhooks, ""));
-        needs.push(collection(Resource::MutatingWebhooks, ""));
-    }
-    if has(&["PodSecurity"]) {
-        needs.push(object(Resource::Namespaces, "", namespace));
-    }
-    if has(&["serviceaccount", "service account"]) {
-        needs.push(collection(Resource::ServiceAccounts, namespace));
-    }
-    if has(&["RuntimeClass"]) {
-        needs.push(collection(Resource::RuntimeClasses, ""));
-    }
-    if said.is_empty() {
-        // Nobody refuses: is there anybody who makes pods?
-        needs.push(object(Resource::Leases, "kube-system", "kube-controller-manager"));
-    }
 }
 
 /// Asks for the logs of containers that ended, the failing ones first, and of one that runs and is not ready.

@@ -5,6 +5,8 @@
 
 use super::{Kind, Record, Store, StoreError, Version};
 use rusqlite::{Connection, params};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -41,6 +43,9 @@ impl Embedded {
 
     fn at(path: &Path, synchronous: &str) -> Result<Self, StoreError> {
         let named = |error: rusqlite::Error| StoreError::Failed(format!("{}: {error}", path.display()));
+        // A question may hold the address that answers it, which is a secret: nobody else reads the file, nor the log beside
+        // it, which gets the same rights. One that cannot be made, SQLite refuses with a reason.
+        let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
         Self::with(Connection::open(path).map_err(named)?, synchronous).map_err(|error| match error {
             StoreError::Failed(why) => StoreError::Failed(format!("{}: {why}", path.display())),
             other => other,
@@ -145,6 +150,7 @@ fn failed(error: rusqlite::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[tokio::test]
     async fn of_two_changes_from_the_same_version_one_wins() {
@@ -167,6 +173,10 @@ mod tests {
         let path = folder.path().join("podoctor.db");
         let store = Embedded::open(&path).expect("opened");
         store.put(Kind::Silence, "s", "{}".into(), 0).await.expect("kept");
+        for file in ["podoctor.db", "podoctor.db-wal"] {
+            let rights = std::fs::metadata(folder.path().join(file)).expect("it is there").permissions().mode();
+            assert_eq!(rights & 0o077, 0, "{file} is nobody else's: {rights:o}");
+        }
         drop(store);
         let store = Embedded::open(&path).expect("opened again");
         assert_eq!(store.list(Kind::Silence).await.expect("read").len(), 1);

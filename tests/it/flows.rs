@@ -12,6 +12,7 @@ mod delivery;
 mod hostile;
 mod http;
 mod mistakes;
+mod network;
 mod own_causes;
 mod proxy;
 mod reloading;

@@ -1,8 +1,9 @@
 //! What is asked for, state by state.
 
+use super::workload::refusal;
 use super::*;
 use crate::diagnosis::testing::world;
-use crate::facts::{Subject, World, log::ContainerLog};
+use crate::facts::{Subject, Workload, World, log::ContainerLog};
 
 fn needs(world: &World, name: &str) -> Vec<Need> {
     let pod = PodView::new(world.pods.get("shop", name).present().expect("it is in the yaml"));
@@ -159,12 +160,15 @@ fn needs_with(catalogue: &Catalogue, world: &World) -> Vec<Need> {
 fn what_a_teams_own_cause_hangs_on_is_read_and_nothing_else() {
     let world = world(&pod(", nodeName: n1", RUNNING));
     let asked = |when: &str| needs_with(&custom(when, "probes"), &world);
+    let claim = ", nodeName: n1, volumes: [{name: d, persistentVolumeClaim: {claimName: data}}]";
+    let claims =
+        needs_with(&custom("size(claims) > 0", "probes"), &crate::diagnosis::testing::world(&pod(claim, RUNNING)));
     let plain = needs(&world, "web");
     let namespace = object(Resource::Namespaces, "", "shop");
     assert!(!plain.contains(&namespace));
     assert!(asked("namespaceObject.metadata.labels.team == 'a'").contains(&namespace));
     assert!(asked("size(nodeEvents) > 3").contains(&events_of("Node", "", "n1")));
-    assert!(asked("size(claims) > 0").contains(&collection(Resource::PersistentVolumeClaims, "shop")));
+    assert!(claims.contains(&collection(Resource::PersistentVolumeClaims, "shop")), "{claims:?}");
     // What decides alone spares the rest.
     assert_eq!(asked("pod.metadata.name == 'cart' && namespaceObject.metadata.name == 'shop'"), plain);
     assert_eq!(

@@ -63,9 +63,10 @@ async fn a_bad_image_is_told_with_the_rollout_that_brought_it_asked_by_name_and_
     for name in [pod.as_str(), &format!("{start}..."), &format!("{}...", &start[..start.len() - 2])] {
         let mark = ns.plane.mark().await;
         let answer = chat.alice().types(&format!("/podoctor {}/{name}", ns.name)).await;
+        let asked = ns.plane.requests_since(mark, &user).await;
+        assert!(answer.all().contains("the rollout of revision 2"), "{}\n{asked:#?}", answer.all());
         answer.parent_says(&[&pod, "the rollout of revision 2", GOOD, "→", BAD]);
         assert_says(&answer.thread(), &["rollout undo deployment/web --to-revision=1"]);
-        let asked = ns.plane.requests_since(mark, &user).await;
         assert!(asked.len() <= 8, "{name}: {} requests: {asked:#?}", asked.len());
     }
 }
