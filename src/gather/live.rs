@@ -87,12 +87,12 @@ async fn pod(
 
 /// Returns true where a name is cut short for sure: no controller makes such a name for a pod.
 ///
-/// Their pods end in five of the letters that Kubernetes takes for random names, or in a number. A pod of nobody's may
-/// have any name; then it is in the list as well.
+/// Their pods end in five of the letters that Kubernetes takes for random names, or in a short number (a long one is a
+/// template's hash). A pod of nobody's may have any name; then it is in the list as well.
 fn is_start(name: &str) -> bool {
     let Some((_, end)) = name.rsplit_once('-') else { return true };
     let is_random = end.len() == 5 && end.chars().all(|c| "bcdfghjklmnpqrstvwxz2456789".contains(c));
-    let is_ordinal = !end.is_empty() && end.chars().all(|c| c.is_ascii_digit());
+    let is_ordinal = (1..=5).contains(&end.len()) && end.chars().all(|c| c.is_ascii_digit());
     !is_random && !is_ordinal
 }
 
@@ -273,4 +273,19 @@ fn selector(world: &World, namespace: &str, kind: Kind, name: &str) -> Option<St
         }
     });
     Some(equal.chain(expressions).collect::<Vec<_>>().join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_start;
+
+    #[test]
+    fn a_name_that_no_controller_makes_is_the_start_of_one() {
+        for whole in ["web-5bd487cf9d-bqmvm", "db-0", "db-12345", "agent-x7k2p"] {
+            assert!(!is_start(whole), "{whole}");
+        }
+        for start in ["web", "web-", "web-5bd487cf9d", "web-7675488687", "web-5bd487cf9d-bqm", "my-proxy", "web-5bd"] {
+            assert!(is_start(start), "{start}");
+        }
+    }
 }
