@@ -27,7 +27,7 @@ struct Killed {
     /// What starts it again, with the cluster at hand.
     setup: Setup,
     store: PathBuf,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 async fn killed(http: bool, kubeconfig: &Path, ns: &crate::plane::Ns<'_>, ask: impl AsyncFnOnce(&Running)) -> Killed {
@@ -59,17 +59,17 @@ async fn killed(http: bool, kubeconfig: &Path, ns: &crate::plane::Ns<'_>, ask: i
     // Dropping it kills it with -9.
     drop(bot);
     assert_eq!(slack.messages(ids::CHANNEL).iter().filter(|message| super::chat::by_bot(message)).count(), 0);
-    Killed { slack, setup, store, _folder: folder }
+    Killed { slack, setup, store, folder }
 }
 
 /// Starts it again, and waits until it is done with what was left.
 async fn started_again(killed: Killed) -> (Chat, PathBuf, tempfile::TempDir) {
-    let Killed { slack, setup, store, _folder } = killed;
+    let Killed { slack, setup, store, folder } = killed;
     let bot = Bot::start(&setup).await;
     let chat = Chat { slack, bot };
     chat.handled(1).await;
     assert_eq!(kept(&store).await, Vec::<Value>::new(), "an answered question is forgotten");
-    (chat, store, _folder)
+    (chat, store, folder)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
