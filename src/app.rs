@@ -3,11 +3,12 @@
 pub mod metrics;
 mod reload;
 
-use crate::chat::front::{Incoming, What};
+use crate::chat::front::What;
 use crate::chat::slack::{Inbox, SlackFront, http};
 use crate::cluster::ClusterSource;
 use crate::handlers::Clusters;
 use crate::handlers::answers::Answers;
+use crate::handlers::questions::{Question, Questions};
 use crate::handlers::remedying::{self, Asked, Remedying};
 use crate::handlers::respond::Desk;
 use crate::handlers::watching::{self, Event, Watching};
@@ -39,6 +40,7 @@ pub struct App {
     listener: TcpListener,
     metrics: Arc<Metrics>,
     reloader: Option<Reloader>,
+    questions: Questions<Embedded>,
 }
 
 impl App {
@@ -93,6 +95,7 @@ impl App {
             listener,
             metrics: Arc::default(),
             reloader: None,
+            questions: Questions::new(Embedded::in_memory()?),
         })
     }
 
@@ -101,6 +104,12 @@ impl App {
     pub fn reloading(self, reloader: Reloader) -> Self {
         self.desk.settings.set(reloader.current().clone(), reloader.catalogue().clone());
         Self { reloader: Some(reloader), ..self }
+    }
+
+    /// Lets questions outlive a crash.
+    #[must_use]
+    pub fn keeping(self, questions: Questions<Embedded>) -> Self {
+        Self { questions, ..self }
     }
 
     /// Returns the address that is listened on.
@@ -133,7 +142,7 @@ impl App {
                         refused_sender.send_replace(Some(ended.code.clone()));
                         tracing::error!(code = ended.code, "slack ends socket mode for good");
                     }
-                    end.map_err(|ended| anyhow::anyhow!("{ended} (SLACK_APP_TOKEN: api.slack.com/apps → your app → Basic Information → App-Level Tokens)"))
+                    Ok(end?)
                 });
             }
         }
@@ -159,7 +168,7 @@ impl App {
             () = &mut stop => None,
             end = parts.join_next() => end,
             // Nothing comes in any more: the part that brought it ends too, and says why.
-            () = answer_all(inbox, self.desk, self.metrics, &mut work) => parts.join_next().await,
+            () = answer_all(inbox, self.desk, self.questions, self.metrics, &mut work) => parts.join_next().await,
         };
         let outcome = match ended {
             None => Ok(()),
@@ -173,39 +182,81 @@ impl App {
     }
 }
 
-/// The loop: everything that comes in is handled in a task of its own.
-async fn answer_all(mut inbox: Inbox, desk: Arc<Desk<SlackFront>>, metrics: Arc<Metrics>, work: &mut JoinSet<()>) {
-    let slots = Arc::new(Semaphore::new(AT_ONCE));
-    while let Some(incoming) = inbox.next().await {
+/// The loop: what was left unanswered, and everything that comes in, is handled in a task of its own.
+async fn answer_all(
+    mut inbox: Inbox,
+    desk: Arc<Desk<SlackFront>>,
+    questions: Questions<Embedded>,
+    metrics: Arc<Metrics>,
+    work: &mut JoinSet<()>,
+) {
+    let at_work = Arc::new(AtWork { desk, questions, metrics, slots: Semaphore::new(AT_ONCE) });
+    for question in at_work.questions.left_over().await {
+        inbox.remember(question.keys());
+        let at_work = at_work.clone();
+        work.spawn(async move { at_work.answer(question, Instant::now()).await });
+    }
+    while let Some(received) = inbox.next().await {
         while work.try_join_next().is_some() {}
-        let (desk, metrics, slots) = (desk.clone(), metrics.clone(), slots.clone());
-        let arrived = Instant::now();
+        let (at_work, arrived) = (at_work.clone(), Instant::now());
         work.spawn(async move {
-            let Ok(_slot) = slots.acquire().await else { return };
-            answer_one(&desk, &metrics, &incoming, arrived).await;
+            let question = at_work.questions.take(received, Timestamp::now()).await;
+            at_work.answer(question, arrived).await;
         });
     }
 }
 
-async fn answer_one(desk: &Desk<SlackFront>, metrics: &Metrics, incoming: &Incoming, arrived: Instant) {
-    let kind = match &incoming.what {
-        What::Command { .. } => "command",
-        What::Mention { .. } => "mention",
-        What::Shortcut { .. } => "shortcut",
-        What::Click { .. } => "click",
-        What::Reaction { .. } => "reaction",
-        What::HomeOpened => "home",
-    };
-    let outcome = desk.handle(incoming, Timestamp::now()).await;
-    let took = arrived.elapsed();
-    metrics.answer_seconds.observe(took.as_secs_f64());
-    let word = if outcome.is_ok() { "said" } else { "unsaid" };
-    metrics.handled.get_or_create(&Handled { kind, outcome: word }).inc();
-    let (user, channel, milliseconds) = (&incoming.person.id, &incoming.place.channel, took.as_millis());
-    match outcome {
-        Ok(()) => tracing::info!(kind, user, channel, milliseconds, "handled a {kind} of {user} in {milliseconds} ms"),
-        Err(error) => tracing::error!(kind, user, channel, %error, "could not answer a {kind} of {user}: {error}"),
+/// What answers are made with.
+struct AtWork {
+    desk: Arc<Desk<SlackFront>>,
+    questions: Questions<Embedded>,
+    metrics: Arc<Metrics>,
+    slots: Semaphore,
+}
+
+impl AtWork {
+    async fn answer(&self, question: Question, arrived: Instant) {
+        let Ok(_slot) = self.slots.acquire().await else { return };
+        let incoming = question.incoming();
+        let kind = match &incoming.what {
+            What::Command { .. } => "command",
+            What::Mention { .. } => "mention",
+            What::Shortcut { .. } => "shortcut",
+            What::Click { .. } => "click",
+            What::Reaction { .. } => "reaction",
+            What::HomeOpened => "home",
+        };
+        let (user, channel) = (incoming.person.id.clone(), incoming.place.channel.clone());
+        let outcome = self.questions.answer(&self.desk, question, Timestamp::now()).await;
+        let took = arrived.elapsed();
+        self.metrics.answer_seconds.observe(took.as_secs_f64());
+        let word = if outcome.is_ok() { "said" } else { "unsaid" };
+        self.metrics.handled.get_or_create(&Handled { kind, outcome: word }).inc();
+        let milliseconds = took.as_millis();
+        match outcome {
+            Ok(()) => {
+                tracing::info!(kind, user, channel, milliseconds, "handled a {kind} of {user} in {milliseconds} ms");
+            }
+            Err(error) => {
+                tracing::error!(kind, user, channel, %error, "could not answer a {kind} of {user}: {error}");
+            }
+        }
     }
+}
+
+/// Opens what keeps questions over a crash. Where that cannot be, they are answered all the same.
+///
+/// # Errors
+/// Where there is not even memory for it.
+pub fn questions(settings: &Settings) -> anyhow::Result<Questions<Embedded>> {
+    let store = match Embedded::open_quick(&settings.store.path) {
+        Ok(store) => store,
+        Err(error) => {
+            tracing::warn!(%error, "a crash loses the questions under way (setting store.path): {error}");
+            Embedded::in_memory()?
+        }
+    };
+    Ok(Questions::new(store))
 }
 
 /// Prepares the clusters that the settings name.

@@ -5,6 +5,7 @@ pub mod answers;
 pub mod ask;
 pub mod status;
 pub mod quiet;
+pub mod questions;
 pub mod respond;
 pub mod watching;
 pub mod remedying;

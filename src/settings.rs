@@ -32,7 +32,7 @@ pub use model::{Access, Ask, Cluster, Grant, Http, Language, Mode, Remedy, Remed
 pub use model::{Override, StoreKind, Storm, SubjectSource, Thresholds, Watch};
 pub use reload::{InForce, Reload, Reloader};
 pub use secret::Secret;
-pub use tokens::{Credentials, Tokens};
+pub use tokens::{APP_TOKEN, BOT_TOKEN, Credentials, Tokens};
 
 use crate::diagnosis::Catalogue;
 use std::path::{Path, PathBuf};

@@ -17,6 +17,8 @@ pub enum Kind {
     Remedy,
     /// Something that was asked, confirmed, refused or done; never changed, never removed.
     Audit,
+    /// A question on its way to its answer.
+    Question,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
             Self::Silence => "silence",
             Self::Remedy => "remedy",
             Self::Audit => "audit",
+            Self::Question => "question",
         }
     }
 }

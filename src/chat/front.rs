@@ -4,10 +4,12 @@
 
 use crate::render::message::Message;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// A person of a chat, as the chat itself vouches for them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Person {
     /// The workspace the person belongs to; `None` where the chat does not say (an org-wide install).
     pub team: Option<String>,
@@ -15,7 +17,7 @@ pub struct Person {
 }
 
 /// Where a message stands: a conversation, and in it perhaps a thread.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     pub channel: String,
     /// The parent message of the thread; `None` = the channel itself.
@@ -52,7 +54,7 @@ pub struct Standing {
 }
 
 /// A one-off way to answer a request where the bot may not post (Slack's `response_url`). A bearer secret: never printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnPath(pub String);
 
 impl std::fmt::Debug for ReturnPath {
@@ -62,7 +64,7 @@ impl std::fmt::Debug for ReturnPath {
 }
 
 /// Something a person did, handed over once: a front drops what was delivered again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incoming {
     pub person: Person,
     pub place: Place,
@@ -77,14 +79,41 @@ pub struct Incoming {
 }
 
 /// A text file attached to a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attached {
     /// Where the chat says that it lies. Whether the chat itself lies there, the front checks.
     pub url: String,
 }
 
+/// Something that came in, and the way to say that it was taken.
+#[derive(Debug)]
+pub struct Received {
+    pub incoming: Incoming,
+    /// By which it is known when it is delivered again.
+    pub keys: Vec<String>,
+    pub receipt: Receipt,
+}
+
+/// Tells the chat that something was taken. Where it is dropped instead, the chat is told nothing, and may deliver again.
+#[derive(Debug)]
+pub struct Receipt(oneshot::Sender<()>);
+
+impl Receipt {
+    /// Returns a receipt, and what is done when it is told.
+    pub fn new() -> (Self, oneshot::Receiver<()>) {
+        let (told, taken) = oneshot::channel();
+        (Self(told), taken)
+    }
+
+    /// Tells it.
+    pub fn taken(self) {
+        // Where the socket or the request is gone, the chat delivers again, and that is known by its keys.
+        let _ = self.0.send(());
+    }
+}
+
 /// What was done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
     /// A slash command; `text` is what follows it, entities decoded.
     Command { text: String },

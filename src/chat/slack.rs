@@ -1,7 +1,7 @@
 //! Slack as a front: Socket Mode or HTTP in, the Web API out.
 //!
 //! ```text
-//! socket / http ─► Envelope ─► payload ─► once ─► Incoming
+//! socket / http ─► Envelope ─► payload ─► once ─► Incoming ─► its receipt: acknowledged
 //!         Message ─► draw ─► queue ─► api
 //! ```
 
@@ -15,14 +15,14 @@ pub mod queue;
 mod snippet;
 pub mod socket;
 
-use crate::chat::front::{Attached, Front, FrontError, Incoming, Person, Place, Posted, Profile, ReturnPath, Standing};
+use crate::chat::front::{Attached, Front, FrontError, Person, Place, Posted, Profile, Received, ReturnPath, Standing};
 use crate::render::message::Message;
-use crate::settings::{Credentials, Secret};
+use crate::settings::{BOT_TOKEN, Credentials, Secret};
 use api::{Api, CallError};
 use payload::{Delivered, Me};
 use queue::Queue;
 use serde_json::json;
-use socket::Envelope;
+use socket::{Arrived, Envelope};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Mutex, PoisonError};
@@ -45,7 +45,7 @@ pub struct SlackFront {
 
 /// What comes in from Slack, and whether we are heard.
 pub struct Inbox {
-    envelopes: mpsc::Receiver<Envelope>,
+    arrived: mpsc::Receiver<Arrived>,
     once: once::Once,
     me: Me,
 }
@@ -53,9 +53,7 @@ pub struct Inbox {
 /// Why Slack cannot be used: names the token and Slack's own code.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    #[error(
-        "slack refuses SLACK_BOT_TOKEN: {code} (api.slack.com/apps → your app → OAuth & Permissions → Bot User OAuth Token)"
-    )]
+    #[error("slack refuses {}: {code} ({})", BOT_TOKEN.variable, BOT_TOKEN.where_from)]
     BotToken { code: String },
     #[error("slack cannot be reached at {base}: {cause}")]
     Unreachable { base: String, cause: String },
@@ -91,9 +89,9 @@ impl SlackFront {
     }
 
     /// Returns the way in, and where envelopes are put.
-    pub fn inbox(&self) -> (mpsc::Sender<Envelope>, Inbox) {
-        let (out, envelopes) = mpsc::channel(BACKLOG);
-        (out, Inbox { envelopes, once: once::Once::default(), me: self.me.clone() })
+    pub fn inbox(&self) -> (mpsc::Sender<Arrived>, Inbox) {
+        let (out, arrived) = mpsc::channel(BACKLOG);
+        (out, Inbox { arrived, once: once::Once::default(), me: self.me.clone() })
     }
 
     /// Keeps Socket Mode up until Slack refuses for good.
@@ -103,7 +101,7 @@ impl SlackFront {
     pub async fn run_sockets(
         &self,
         app_token: Secret,
-        out: mpsc::Sender<Envelope>,
+        out: mpsc::Sender<Arrived>,
         ready: watch::Sender<usize>,
     ) -> Result<(), socket::Ended> {
         socket::run(self.api.with_token(app_token), out, ready, socket::Timing::default()).await
@@ -238,22 +236,30 @@ impl Front for SlackFront {
 
 impl Inbox {
     /// Returns the next thing that happened and was not handed over before; `None` = nothing will come any more.
-    pub async fn next(&mut self) -> Option<Incoming> {
+    ///
+    /// Slack has no acknowledgement of it before its receipt is told.
+    pub async fn next(&mut self) -> Option<Received> {
         loop {
-            let envelope = self.envelopes.recv().await?;
-            if let Some(incoming) = self.read(&envelope) {
-                return Some(incoming);
+            let Arrived { envelope, receipt } = self.arrived.recv().await?;
+            match self.read(&envelope) {
+                Some(Delivered { keys, incoming }) => return Some(Received { incoming, keys, receipt }),
+                None => receipt.taken(),
             }
         }
     }
 
-    fn read(&mut self, envelope: &Envelope) -> Option<Incoming> {
-        let Delivered { keys, incoming } = match envelope.kind.as_str() {
+    /// Takes something for handed over already, by its keys.
+    pub fn remember(&mut self, keys: &[String]) {
+        self.once.is_first(keys);
+    }
+
+    fn read(&mut self, envelope: &Envelope) -> Option<Delivered> {
+        let delivered = match envelope.kind.as_str() {
             "events_api" => payload::event(&envelope.payload, &self.me),
             "slash_commands" => payload::command(&envelope.payload),
             "interactive" => payload::interaction(&envelope.payload),
             _ => None,
         }?;
-        self.once.is_first(&keys).then_some(incoming)
+        self.once.is_first(&delivered.keys).then_some(delivered)
     }
 }

@@ -6,6 +6,7 @@
 use super::diagnose::PATIENCE;
 use super::paint::print;
 use crate::cluster::{Cluster, ClusterSource};
+use crate::diagnosis::Catalogue;
 use crate::gather::bundle::Bundle;
 use crate::gather::live;
 use crate::target;
@@ -49,7 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let world = runtime.block_on(async {
         let cluster = Cluster::connect(&source).await?;
-        live::gather(&cluster, &target, now, PATIENCE).await
+        live::gather(&cluster, &target, now, PATIENCE, &Catalogue::default()).await
     })?;
     let bundle = Bundle::of(&world, now);
     for (path, text) in &bundle.files {

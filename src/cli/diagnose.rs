@@ -3,7 +3,7 @@
 use super::custom::CausesArgs;
 use super::paint::{LanguageArg, Output, print, style};
 use crate::cluster::{Cluster, ClusterSource};
-use crate::diagnosis::Verdict;
+use crate::diagnosis::{Catalogue, Verdict};
 use crate::facts::World;
 use crate::gather::{files, live};
 use crate::question::{self, Answer};
@@ -68,8 +68,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "-" => from_text(args)?,
         text => {
             let target = target::parse(text).with_context(|| format!("target {text:?}"))?;
-            let (world, now) =
-                if args.from.is_empty() { from_cluster(args, &target)? } else { from_files(args, &target)? };
+            let (world, now) = if args.from.is_empty() {
+                from_cluster(args, &target, &catalogue)?
+            } else {
+                from_files(args, &target)?
+            };
             (world, now, target)
         }
     };
@@ -113,7 +116,7 @@ pub fn read_files(from: &[PathBuf], at: Option<Timestamp>) -> anyhow::Result<(Wo
     Ok((snapshot.world, now))
 }
 
-fn from_cluster(args: &Args, target: &Target) -> anyhow::Result<(World, Timestamp)> {
+fn from_cluster(args: &Args, target: &Target, catalogue: &Catalogue) -> anyhow::Result<(World, Timestamp)> {
     let source = ClusterSource {
         name: String::new(),
         kubeconfig: args.kubeconfig.clone(),
@@ -124,7 +127,7 @@ fn from_cluster(args: &Args, target: &Target) -> anyhow::Result<(World, Timestam
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let world = runtime.block_on(async {
         let cluster = Cluster::connect(&source).await?;
-        live::gather(&cluster, target, now, PATIENCE).await
+        live::gather(&cluster, target, now, PATIENCE, catalogue).await
     })?;
     Ok((world, now))
 }

@@ -36,7 +36,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?.block_on(async {
         let clusters = app::clusters(&settings).await?;
         let store = app::store(&settings)?;
-        let app = App::build(settings, credentials, clusters, store).await?.reloading(reloader);
+        let questions = app::questions(&settings)?;
+        let app = App::build(settings, credentials, clusters, store).await?.reloading(reloader).keeping(questions);
         tracing::info!(address = %app.address()?, "podoctor is up");
         app.run(stop_signal()).await
     })?;

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::chat::console::ConsoleFront;
 use crate::cluster::{Cluster, ClusterSource};
 use crate::handlers::Clusters;
-use crate::handlers::respond::Desk;
+use crate::handlers::respond::{Desk, Key};
 use crate::playground::cluster::RecordedCluster;
 use crate::playground::slack::{Config, Workspace};
 use crate::settings::{Credentials, Grant, HumanDuration, InForce, Remedy, RemedyRule, Secret, Settings, Thresholds};
@@ -153,7 +153,7 @@ async fn console(clusters: Clusters) -> anyhow::Result<()> {
         tokio::select! {
             () = stop_signal() => return Ok(()),
             line = lines.next_line() => match line? {
-                Some(line) => desk.handle(&ConsoleFront::typed(&line), Timestamp::now()).await?,
+                Some(line) => desk.handle(&ConsoleFront::typed(&line), &Key::default(), Timestamp::now()).await?,
                 None => return Ok(()),
             },
         }

@@ -134,6 +134,21 @@ impl Resource {
         matches!(self, Self::PodGroups | Self::Queues)
     }
 
+    /// Returns the versions in which older servers serve the same, the newest first.
+    pub fn older(self) -> &'static [&'static str] {
+        match self {
+            // 1.33; 1.32; 1.31.
+            Self::ResourceClaims | Self::ResourceClaimTemplates => &["v1beta2", "v1beta1", "v1alpha3"],
+            _ => &[],
+        }
+    }
+
+    /// Returns a path of this resource in another version of its API.
+    pub fn in_version(self, path: &str, version: &str) -> String {
+        let (group, present, ..) = self.parts();
+        path.replacen(&format!("/apis/{group}/{present}/"), &format!("/apis/{group}/{version}/"), 1)
+    }
+
     /// Returns the resource that holds objects of a kind.
     pub fn of_kind(kind: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|resource| resource.parts().3 == kind)
@@ -183,6 +198,15 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_older_version_has_the_same_path() {
+        let path = Resource::ResourceClaims.object("ml", "gpu");
+        assert_eq!(
+            Resource::ResourceClaims.in_version(&path, "v1beta1"),
+            "/apis/resource.k8s.io/v1beta1/namespaces/ml/resourceclaims/gpu"
+        );
+    }
 
     #[test]
     fn builds_paths() {

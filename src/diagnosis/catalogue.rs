@@ -2,8 +2,9 @@
 
 use super::cause::Cause;
 use super::causes;
-use super::custom::{Custom, Sight};
+use super::custom::{Custom, Sight, Want};
 use super::finding::Finding;
+use super::{Verdict, diagnose};
 use crate::facts::Facts;
 use crate::facts::world::Unread;
 use regex::Regex;
@@ -53,6 +54,16 @@ impl Catalogue {
     /// Returns one subject as the team's own causes see it.
     pub fn sight<'f, 'w>(&self, facts: &'f Facts<'w>) -> Sight<'f, 'w> {
         Sight::new(facts, &self.custom, Arc::clone(&self.patterns))
+    }
+
+    /// Returns what the team's own causes hang on and was not read yet. Nothing where nothing is wrong: then they are not asked.
+    pub fn wants(&self, facts: &Facts<'_>) -> BTreeSet<Want> {
+        let is_well = || matches!(diagnose(facts, &Self::default()).verdict, Verdict::Healthy | Verdict::Completed);
+        if self.custom.is_empty() || is_well() {
+            return BTreeSet::new();
+        }
+        let sight = self.sight(facts);
+        self.custom.iter().flat_map(|custom| sight.wants(custom)).collect()
     }
 
     /// Returns what the team's own causes find, and which of them could not be told.

@@ -14,7 +14,7 @@ pub mod template;
 
 pub use definition::Definition;
 pub use expression::{Expression, Wrong};
-pub use sight::{Outcome, Seeing, Sight};
+pub use sight::{Outcome, Seeing, Sight, Want};
 
 use super::cause::{Cause, Page, Phase};
 use super::finding::{Certainty, Risk};
@@ -105,7 +105,7 @@ impl Custom {
         }
     }
 
-    /// Returns every expression in it.
+    /// Returns every expression in it, that of `when` first.
     pub(super) fn expressions(&self) -> impl Iterator<Item = &Expression> {
         let fixes = self.fixes.iter().flat_map(|fix| fix.text.iter().chain(&fix.command));
         let templates = self.summary.iter().chain(fixes).flat_map(Template::expressions);

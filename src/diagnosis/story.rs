@@ -4,12 +4,14 @@
 //! offering the way back, only where it touches what the finding is about.
 
 pub mod changes;
+mod config;
+mod nodes;
 pub mod revisions;
 
 use super::finding::{Finding, Fix, Remedy};
 use super::words::Words;
 use super::{Phase, kubectl};
-use crate::facts::{Evidence, Facts, PodView, node};
+use crate::facts::{Evidence, Facts};
 use changes::Change;
 use jiff::{SignedDuration, Timestamp};
 use revisions::{Revision, Rollout};
@@ -26,6 +28,8 @@ pub enum Topic {
     Rollout,
     /// Something that happened to a node.
     Node,
+    /// A ConfigMap that the pod reads.
+    Config,
     /// How many of the workload's pods are well.
     Pods,
 }
@@ -50,7 +54,8 @@ pub fn tell(facts: &Facts<'_>, lead: &mut Finding, since: Option<Timestamp>) -> 
     {
         story.push(chapter);
     }
-    story.extend(of_nodes(facts, lead));
+    story.extend(config::of(facts, lead, began(facts, since)));
+    story.extend(nodes::of(facts, lead, began(facts, since)));
     story.extend(of_pods(facts, rollout.as_ref()));
     story
 }
@@ -66,7 +71,7 @@ fn of_rollout(facts: &Facts<'_>, rollout: &Rollout, lead: &mut Finding, since: O
     let changes = changes::between(former.template.as_deref()?, rollout.present.template.as_deref()?);
     let touching: Vec<&Change> = changes.iter().filter(|change| touches(change, lead)).collect();
     if touching.is_empty() {
-        return None;
+        return of_restart(rollout, after);
     }
     let told = changes::words(&touching);
     let number = rollout.present.number;
@@ -87,6 +92,25 @@ fn of_rollout(facts: &Facts<'_>, rollout: &Rollout, lead: &mut Finding, since: O
     ));
     offer_undo(lead, former, number, &command);
     Some(Chapter { topic: Topic::Rollout, text, at: Some(made), command: Some(command) })
+}
+
+/// A template that was only restarted: what the pods read when they start may have changed, and that is no template's.
+fn of_restart(rollout: &Rollout, after: SignedDuration) -> Option<Chapter> {
+    let (former, present) = (rollout.former.as_ref()?.template.as_deref()?, rollout.present.template.as_deref()?);
+    let restarted = changes::restarted_at(present).filter(|at| changes::restarted_at(former) != Some(*at))?;
+    let mut same = former.clone();
+    same.metadata.clone_from(&present.metadata);
+    if same != *present {
+        return None;
+    }
+    let (en_age, zh_age) = ages(after);
+    let text = Words::new(
+        format!(
+            "Began {en_age} a restart of all pods with the same template (`kubectl rollout restart`): look at what they read when they start"
+        ),
+        format!("始于以相同模板重启全部 Pod（`kubectl rollout restart`）{zh_age}：请检查它们启动时读取的内容"),
+    );
+    Some(Chapter { topic: Topic::Rollout, text, at: restarted.parse().ok().or(rollout.present.made), command: None })
 }
 
 /// Puts the way back before all else that changes something: it is known to have worked.
@@ -140,77 +164,18 @@ fn touches(change: &Change, finding: &Finding) -> bool {
             Phase::Creating => {
                 matches!(
                     change.field,
-                    F::Volumes | F::Env | F::Command | F::Security | F::Resources | F::Placement | F::Image
+                    F::Config | F::Volumes | F::Env | F::Command | F::Security | F::Resources | F::Placement | F::Image
                 )
             }
             Phase::Images => matches!(change.field, F::Image | F::PullSecrets | F::Account),
             Phase::Crashing => !matches!(change.field, F::Placement | F::PullSecrets),
             Phase::Probes => {
-                matches!(change.field, F::Image | F::Probes | F::Ports | F::Env | F::Command | F::Resources)
+                matches!(change.field, F::Config | F::Image | F::Probes | F::Ports | F::Env | F::Command | F::Resources)
             }
-            Phase::Admission => !matches!(change.field, F::PullSecrets | F::Probes),
+            Phase::Admission => !matches!(change.field, F::PullSecrets | F::Probes | F::Config),
             // What a node or a stopping pod suffers from does not come with a template.
             Phase::Stopping | Phase::Node | Phase::Access | Phase::None => false,
         })
-}
-
-fn of_nodes(facts: &Facts<'_>, lead: &Finding) -> Option<Chapter> {
-    let pod = facts.pod()?;
-    if lead.cause.phases.contains(&Phase::Scheduling) {
-        return of_cordon(facts, pod);
-    }
-    if !lead.cause.phases.contains(&Phase::Creating) {
-        return None;
-    }
-    let node = facts.node().present()?;
-    let joined = node.metadata.creation_timestamp.as_ref()?.0;
-    let bound = pod.scheduled_at()?;
-    let after = bound.duration_since(joined);
-    if after.is_negative() || after > SOON {
-        return None;
-    }
-    let ((en_age, zh_age), name) = (ages(after), node::name(node));
-    let text = Words::new(
-        format!("Node `{name}` is new: the pod came {en_age} it joined the cluster"),
-        format!("节点 `{name}` 是新加入的：Pod 在它加入集群{zh_age}被调度到此"),
-    );
-    Some(Chapter { topic: Topic::Node, text, at: Some(joined), command: None })
-}
-
-/// Returns which nodes were cordoned shortly before the pod was made. The taint of a cordon carries its time.
-fn of_cordon(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Chapter> {
-    let made = pod.created()?;
-    let mut cordoned: Vec<(Timestamp, &str)> = facts
-        .world
-        .nodes
-        .seen()
-        .filter(|node| node::is_cordoned(node))
-        .filter_map(|node| {
-            let taint = node::taints(node).iter().find(|taint| taint.key == "node.kubernetes.io/unschedulable")?;
-            let at = taint.time_added.as_ref()?.0;
-            let before = made.duration_since(at);
-            (before >= -SKEW && before <= SOON).then_some((at, node::name(node)))
-        })
-        .collect();
-    cordoned.sort_unstable();
-    let (first, _) = *cordoned.first()?;
-    let names: Vec<String> = cordoned.iter().take(3).map(|(_, name)| format!("`{name}`")).collect();
-    let more = cordoned.len().saturating_sub(names.len());
-    let (en_age, zh_age) = ages(made.duration_since(first));
-    let and = if more > 0 {
-        (format!(" and {more} more"), format!(" 等共 {} 个", cordoned.len()))
-    } else {
-        Default::default()
-    };
-    let text = Words::new(
-        format!("The pod was made {en_age} {}{} was cordoned", names.join(", "), and.0),
-        format!("节点 {}{} 被停止调度{zh_age}，此 Pod 被创建", names.join("、"), and.1),
-    );
-    let command = match cordoned[..] {
-        [(_, only)] => Some(format!("kubectl uncordon {}", kubectl::quoted(only))),
-        _ => None,
-    };
-    Some(Chapter { topic: Topic::Node, text, at: Some(first), command })
 }
 
 fn of_pods(facts: &Facts<'_>, rollout: Option<&Rollout>) -> Option<Chapter> {

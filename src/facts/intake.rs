@@ -249,7 +249,10 @@ fn keys(object: &Value) -> Keys {
         .filter_map(|field| object.get(field)?.as_object())
         .flat_map(|map| map.keys().cloned())
         .collect();
-    Keys { keys }
+    let times = object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten();
+    let written = times.filter_map(|entry| entry.get("time")).chain(object.pointer("/metadata/creationTimestamp"));
+    let changed = written.filter_map(Value::as_str).filter_map(|time| time.parse().ok()).max();
+    Keys { keys, changed }
 }
 
 fn text_at(object: &Value, pointer: &str) -> String {

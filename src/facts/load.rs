@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1 as api;
 use std::collections::BTreeMap;
 
 /// What the pods that were read reserve on each node.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Loads {
     /// By node and resource, in base units.
     pub reserved: BTreeMap<String, BTreeMap<String, f64>>,
@@ -93,7 +93,7 @@ pub fn requests(spec: &api::PodSpec) -> BTreeMap<String, f64> {
 }
 
 /// A port of the node itself that a pod binds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct HostPort {
     /// Empty = every address of the node.
     pub address: String,

@@ -6,6 +6,7 @@ use super::load::Loads;
 use super::log::ContainerLog;
 use super::objects::{Extent, Key, Objects};
 use super::part::Part;
+use jiff::Timestamp;
 use k8s_openapi::api::{
     admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
     apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
@@ -27,6 +28,8 @@ use std::sync::OnceLock;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keys {
     pub keys: BTreeSet<String>,
+    /// When it was last written, as its managed fields tell; else when it was made.
+    pub changed: Option<Timestamp>,
 }
 
 /// Something that could not be read.
@@ -72,7 +75,7 @@ const KINDS: &[&str] = &[
 ];
 
 /// How far a reading went: what tells absent from unreadable.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Readings {
     kinds: BTreeMap<String, super::objects::Read>,
     #[serde(default)]
@@ -82,6 +85,11 @@ pub struct Readings {
     /// What could not be read, and why.
     #[serde(default)]
     unread: Vec<(String, String)>,
+    /// The calm pods that were not kept: how many of each workload, and what they reserve.
+    #[serde(default)]
+    calm: Vec<(super::Workload, usize)>,
+    #[serde(default)]
+    calm_loads: Loads,
 }
 
 /// Everything that was read of one cluster.
@@ -282,6 +290,8 @@ impl World {
             events_of: self.events_by_object.clone(),
             pods_of_nodes: self.pods_read_by_node.clone(),
             unread: self.unread.iter().map(|unread| (unread.what.clone(), unread.why.clone())).collect(),
+            calm: self.calm.clone().into_iter().collect(),
+            calm_loads: self.calm_loads.clone(),
         }
     }
 
@@ -294,6 +304,8 @@ impl World {
         }
         self.events_by_object.extend(readings.events_of);
         self.pods_read_by_node.extend(readings.pods_of_nodes);
+        self.calm.extend(readings.calm);
+        self.calm_loads = readings.calm_loads;
         for (what, why) in readings.unread {
             self.note_unread(what, why);
         }

@@ -147,6 +147,23 @@ mod tests {
     use crate::diagnosis::testing::{diagnose_in, world};
     use crate::gather::files;
 
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a bundle is read from real files")]
+    fn what_calm_pods_hold_is_in_a_bundle_though_they_are_not() {
+        let mut before = world(YAML);
+        let workload =
+            crate::facts::Workload { kind: "Deployment".into(), namespace: "shop".into(), name: "web".into() };
+        before.calm.insert(workload.clone(), 9);
+        before.calm_loads.reserved.entry("n1".into()).or_default().insert("cpu".into(), 3.5);
+        let folder = tempfile::tempdir().expect("a folder");
+        for (path, text) in &Bundle::of(&before, "2026-01-01T10:00:00Z".parse().expect("a time")).files {
+            std::fs::write(folder.path().join(path), text).expect("written");
+        }
+        let after = files::read(&[folder.path().to_owned()]).world;
+        assert_eq!(after.calm.get(&workload), Some(&9));
+        assert_eq!(after.calm_loads, before.calm_loads);
+    }
+
     const YAML: &str = r#"
 apiVersion: v1
 kind: Pod

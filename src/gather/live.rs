@@ -30,21 +30,22 @@ pub async fn gather(
     target: &Target,
     now: Timestamp,
     patience: Duration,
+    catalogue: &Catalogue,
 ) -> Result<World, ReadError> {
     let deadline = Instant::now() + patience;
     match &target.what {
         What::Pod { namespace, prefix } => {
             let mut reader = Reader::new(cluster, deadline, REQUESTS_PER_QUESTION);
-            pod(&mut reader, target, namespace, prefix, now).await?;
+            pod(&mut reader, target, namespace, prefix, now, catalogue).await?;
             Ok(reader.world)
         }
         What::Workload { namespace, kind, name } => {
             let mut reader = Reader::new(cluster, deadline, REQUESTS_PER_QUESTION);
-            workload(&mut reader, target, namespace, *kind, name, now).await?;
+            workload(&mut reader, target, namespace, *kind, name, now, catalogue).await?;
             Ok(reader.world)
         }
-        What::Namespace(namespace) => scan::scan(cluster, namespace, now, deadline).await,
-        What::Cluster => scan::scan(cluster, "", now, deadline).await,
+        What::Namespace(namespace) => scan::scan(cluster, namespace, now, deadline, catalogue).await,
+        What::Cluster => scan::scan(cluster, "", now, deadline, catalogue).await,
     }
 }
 
@@ -54,7 +55,16 @@ async fn pod(
     namespace: &str,
     prefix: &str,
     now: Timestamp,
+    catalogue: &Catalogue,
 ) -> Result<(), ReadError> {
+    if is_start(prefix) {
+        let names = pods_with_prefix(reader, namespace, prefix).await?;
+        if reader.world.pods.seen_in(namespace).next().is_none() {
+            return nothing_fits(reader, namespace, names).await;
+        }
+        // Like a pod asked for by its name, but without the events of what may be none.
+        return look_closer(reader, target, now, catalogue, 1).await;
+    }
     reader
         .read(vec![
             Need::Object { resource: Resource::Pods, namespace: namespace.to_owned(), name: prefix.to_owned() },
@@ -72,12 +82,34 @@ async fn pod(
         }
         rounds += 1;
     }
+    look_closer(reader, target, now, catalogue, rounds).await
+}
+
+/// Returns true where a name is cut short for sure: no controller makes such a name for a pod.
+///
+/// Their pods end in five of the letters that Kubernetes takes for random names, or in a short number (a long one is a
+/// template's hash). A pod of nobody's may have any name; then it is in the list as well.
+fn is_start(name: &str) -> bool {
+    let Some((_, end)) = name.rsplit_once('-') else { return true };
+    let is_random = end.len() == 5 && end.chars().all(|c| "bcdfghjklmnpqrstvwxz2456789".contains(c));
+    let is_ordinal = (1..=5).contains(&end.len()) && end.chars().all(|c| c.is_ascii_digit());
+    !is_random && !is_ordinal
+}
+
+/// Reads what the pod's state calls for, round after round.
+async fn look_closer(
+    reader: &mut Reader<'_>,
+    target: &Target,
+    now: Timestamp,
+    catalogue: &Catalogue,
+    rounds: usize,
+) -> Result<(), ReadError> {
     for _ in rounds..ROUNDS {
         let Some(pod) = chosen(&reader.world, target, now) else { break };
         let (namespace, name) = pod;
         let Some(object) = reader.world.pods.get(&namespace, &name).present() else { break };
         let facts = Facts { now, world: &reader.world, subject: Subject::Pod(PodView::new(object)) };
-        let needs = needs::of(&facts);
+        let needs = needs::of(&facts, catalogue);
         if !reader.read(needs).await {
             break;
         }
@@ -167,6 +199,7 @@ async fn workload(
     kind: Kind,
     name: &str,
     now: Timestamp,
+    catalogue: &Catalogue,
 ) -> Result<(), ReadError> {
     let resource =
         Resource::of_kind(kind.name()).ok_or_else(|| ReadError::Other(format!("{} cannot be read", kind.name())))?;
@@ -199,12 +232,12 @@ async fn workload(
         }
     }
     let subject = Workload { kind: kind.name().to_owned(), namespace: namespace.to_owned(), name: name.to_owned() };
-    let mut wanted = needs::of(&Facts { now, world: &reader.world, subject: Subject::Workload(subject) });
+    let mut wanted = needs::of(&Facts { now, world: &reader.world, subject: Subject::Workload(subject) }, catalogue);
     if let Some((namespace, name)) = chosen(&reader.world, target, now)
         && let Some(object) = reader.world.pods.get(&namespace, &name).present()
     {
         let facts = Facts { now, world: &reader.world, subject: Subject::Pod(PodView::new(object)) };
-        wanted.extend(needs::of(&facts));
+        wanted.extend(needs::of(&facts, catalogue));
     }
     reader.read(wanted).await;
     Ok(())
@@ -240,4 +273,19 @@ fn selector(world: &World, namespace: &str, kind: Kind, name: &str) -> Option<St
         }
     });
     Some(equal.chain(expressions).collect::<Vec<_>>().join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_start;
+
+    #[test]
+    fn a_name_that_no_controller_makes_is_the_start_of_one() {
+        for whole in ["web-5bd487cf9d-bqmvm", "db-0", "db-12345", "agent-x7k2p"] {
+            assert!(!is_start(whole), "{whole}");
+        }
+        for start in ["web", "web-", "web-5bd487cf9d", "web-7675488687", "web-5bd487cf9d-bqm", "my-proxy", "web-5bd"] {
+            assert!(is_start(start), "{start}");
+        }
+    }
 }

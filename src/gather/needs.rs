@@ -1,7 +1,13 @@
 //! What a subject's state calls for: decided from what is already known, in order of worth, without asking anything.
 
+mod custom;
+mod workload;
+
+pub use custom::of_custom;
+
 use crate::cluster::Resource;
-use crate::facts::{ContainerView, Facts, PodView, Role, Stage, Workload, node};
+use crate::diagnosis::Catalogue;
+use crate::facts::{ContainerView, Facts, PodView, Role, Stage, node};
 
 /// Something to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,17 +47,28 @@ pub enum Need {
     },
 }
 
+/// How many things are read for a team's own causes alone.
+const CUSTOM: usize = 3;
+/// How many of a stage's needs come before them.
+const BEFORE_CUSTOM: usize = 4;
 /// How many nodes' pods are read to see why a pod does not fit.
 const CANDIDATE_NODES: usize = 2;
 
 /// Returns what to read next for a subject, the most telling first.
 ///
 /// What is already in the world is asked for again only by the caller's mistake: it keeps what was asked.
-pub fn of(facts: &Facts<'_>) -> Vec<Need> {
-    match facts.pod() {
+pub fn of(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Need> {
+    let mut needs = match facts.pod() {
         Some(pod) => of_pod(facts, pod),
-        None => of_workload(facts, &facts.workload()),
+        None => workload::of(facts, &facts.workload()),
+    };
+    let custom: Vec<Need> = of_custom(facts, catalogue).into_iter().filter(|need| !needs.contains(need)).collect();
+    let place = needs.len().min(BEFORE_CUSTOM);
+    needs.splice(place..place, custom.into_iter().take(CUSTOM));
+    if let Some(pod) = facts.pod() {
+        story(facts, pod, &mut needs);
     }
+    needs
 }
 
 fn of_pod(facts: &Facts<'_>, pod: PodView<'_>) -> Vec<Need> {
@@ -71,7 +88,6 @@ fn of_pod(facts: &Facts<'_>, pod: PodView<'_>) -> Vec<Need> {
         }
         Stage::Completed => {}
     }
-    story(facts, pod, &mut needs);
     needs
 }
 
@@ -139,13 +155,20 @@ fn of_unscheduled(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {
             needs.push(object(Resource::CsiDrivers, "", &provisioner));
         }
     }
+    // Room is being made on a node: which pods leave it, and were they told to?
+    let nominated = pod.status().and_then(|status| status.nominated_node_name.as_deref()).unwrap_or_default();
+    if !nominated.is_empty() {
+        needs.push(Need::PodsOn { node: nominated.to_owned() });
+        let leaving = facts.world.pods_on(nominated).map(PodView::new).filter(|p| p.deletion_deadline().is_some());
+        let untold = leaving.filter(|p| p.condition("DisruptionTarget").is_none());
+        needs.extend(untold.map(|p| events_of("Pod", p.namespace(), p.name())).take(2));
+    }
     // Rules between pods: held against those of the namespace.
     if ["pod affinity", "anti-affinity", "topology spread"].iter().any(|rule| said.contains(rule)) {
         needs.push(collection(Resource::Pods, pod.namespace()));
     }
     // The scheduler refuses for want of room: see what fills the nodes with the most of it.
     if said.contains("Insufficient") || said.contains("Too many pods") || said.contains("free ports") {
-        let nominated = pod.status().and_then(|status| status.nominated_node_name.as_deref()).unwrap_or_default();
         let mut nodes: Vec<_> =
             facts.world.nodes.seen().filter(|n| node::is_ready(n) && !node::is_cordoned(n)).collect();
         nodes.sort_by_key(|n| std::cmp::Reverse((node::name(n) == nominated, allocatable_memory(n))));
@@ -237,6 +260,11 @@ fn of_creating(facts: &Facts<'_>, pod: PodView<'_>, needs: &mut Vec<Need>) {
         }
     }
     if let Some(node) = node {
+        // A pull that has begun and is not through: does another pod of the node pull, and since when?
+        if events().last().is_some_and(|e| e.reason == "Pulling") {
+            needs.push(Need::PodsOn { node: node.to_owned() });
+            needs.extend(pulling_neighbours(facts, pod).map(|p| events_of("Pod", p.namespace(), p.name())).take(2));
+        }
         if events().any(|e| e.message.contains("CSI")) {
             needs.push(object(Resource::CsiNodes, "", node));
         }
@@ -312,6 +340,19 @@ fn unready_neighbours<'w>(facts: &Facts<'w>, pod: PodView<'w>) -> impl Iterator<
     })
 }
 
+/// Returns the other pods of the pod's node whose containers are not made yet, the oldest first.
+fn pulling_neighbours<'w>(facts: &Facts<'w>, pod: PodView<'w>) -> impl Iterator<Item = PodView<'w>> {
+    let here = pod.node_name().map(|node| facts.world.pods_on(node));
+    let mut others: Vec<PodView<'w>> = here
+        .into_iter()
+        .flatten()
+        .map(PodView::new)
+        .filter(|other| other.uid() != pod.uid() && other.stage() == Stage::Creating)
+        .collect();
+    others.sort_by_key(|other| (other.scheduled_at(), other.namespace(), other.name()));
+    others.into_iter()
+}
+
 fn of_terminating(pod: PodView<'_>, needs: &mut Vec<Need>) {
     if let Some(node) = pod.node_name() {
         needs.push(object(Resource::Leases, "kube-node-lease", node));
@@ -324,81 +365,20 @@ fn of_terminating(pod: PodView<'_>, needs: &mut Vec<Need>) {
     needs.extend(owner(pod));
 }
 
-fn of_workload(facts: &Facts<'_>, workload: &Workload) -> Vec<Need> {
-    let namespace = workload.namespace.as_str();
-    let mut needs = vec![events_of(&workload.kind, namespace, &workload.name)];
-    if let Some(resource) = Resource::of_kind(&workload.kind) {
-        needs.insert(0, object(resource, namespace, &workload.name));
-    }
-    let mut said = String::new();
-    for event in facts.world.events_seen(&workload.kind, namespace, &workload.name) {
-        if event.reason == "FailedCreate" {
-            said.push_str(event.text());
-        }
-    }
-    if workload.kind == "Deployment" {
-        let owned = |set: &&k8s_openapi::api::apps::v1::ReplicaSet| {
-            crate::facts::workload::controller(&set.metadata)
-                .is_some_and(|owner| owner.kind == "Deployment" && owner.name == workload.name)
-        };
-        // The ReplicaSet that wants pods and has none tells why.
-        let mut sets: Vec<_> = facts.world.replica_sets.seen_in(namespace).filter(owned).collect();
-        sets.sort_by_key(|set| std::cmp::Reverse(set.metadata.creation_timestamp.as_ref().map(|t| t.0)));
-        if let Some(set) = sets.first() {
-            needs.extend(set.metadata.name.as_deref().map(|name| events_of("ReplicaSet", namespace, name)));
-            let conditions = set.status.iter().flat_map(|status| status.conditions.iter().flatten());
-            for text in conditions.filter_map(|condition| condition.message.as_deref()) {
-                said.push_str(text);
-            }
-        }
-    }
-    refusal(&said, namespace, &mut needs);
-    needs
-}
-
-/// Asks for the object that refused a workload's pods, by the words of the refusal.
-fn refusal(said: &str, namespace: &str, needs: &mut Vec<Need>) {
-    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if has(&["quota"]) {
-        needs.push(collection(Resource::ResourceQuotas, namespace));
-    }
-    if has(&["usage per", "must specify"]) {
-        needs.push(collection(Resource::LimitRanges, namespace));
-    }
-    if has(&["webhook"]) {
-        needs.push(collection(Resource::ValidatingWebhooks, ""));
-        needs.push(collection(Resource::MutatingWebhooks, ""));
-    }
-    if has(&["PodSecurity"]) {
-        needs.push(object(Resource::Namespaces, "", namespace));
-    }
-    if has(&["serviceaccount", "service account"]) {
-        needs.push(collection(Resource::ServiceAccounts, namespace));
-    }
-    if has(&["RuntimeClass"]) {
-        needs.push(collection(Resource::RuntimeClasses, ""));
-    }
-    if said.is_empty() {
-        // Nobody refuses: is there anybody who makes pods?
-        needs.push(object(Resource::Leases, "kube-system", "kube-controller-manager"));
-    }
-}
-
 /// Asks for the logs of containers that ended, the failing ones first, and of one that runs and is not ready.
 fn logs(pod: PodView<'_>, needs: &mut Vec<Need>) {
-    let log = |container: ContainerView<'_>, previous| Need::Log {
-        namespace: pod.namespace().to_owned(),
-        pod: pod.name().to_owned(),
-        container: container.name().to_owned(),
-        previous,
-    };
     let mut failing: Vec<ContainerView<'_>> =
         pod.containers().filter(|c| c.latest_end().is_some() && !c.done()).collect();
     failing.sort_by_key(|c| (c.role == Role::App && c.ready(), c.latest_end().is_some_and(|end| end.exit_code == 0)));
-    needs.extend(failing.into_iter().take(2).map(|container| log(container, container.end().is_none())));
+    needs.extend(failing.into_iter().take(2).map(|container| log(pod, container, container.end().is_none())));
     // A running container that is not ready often says why, whatever its last run said.
     let unready = pod.app_containers().find(|c| c.is_running() && !c.ready());
-    needs.extend(unready.map(|container| log(container, false)));
+    needs.extend(unready.map(|container| log(pod, container, false)));
+}
+
+fn log(pod: PodView<'_>, container: ContainerView<'_>, previous: bool) -> Need {
+    let (namespace, name) = (pod.namespace().to_owned(), pod.name().to_owned());
+    Need::Log { namespace, pod: name, container: container.name().to_owned(), previous }
 }
 
 /// Asks for the kubelets' requests for certificates, where a log call failed for want of one.
@@ -417,7 +397,9 @@ fn node_events(pod: PodView<'_>) -> Option<Need> {
 /// Asks for the owner whose conditions tell of deadlines, back-off limits and rollouts.
 fn owner(pod: PodView<'_>) -> Option<Need> {
     let owner = crate::facts::workload::controller(pod.meta())?;
-    Some(object(Resource::of_kind(&owner.kind)?, pod.namespace(), &owner.name))
+    // The owner of a static pod is its node, which stands in no namespace.
+    let namespace = if owner.kind == "Node" { "" } else { pod.namespace() };
+    Some(object(Resource::of_kind(&owner.kind)?, namespace, &owner.name))
 }
 
 fn has_claims(pod: PodView<'_>) -> bool {

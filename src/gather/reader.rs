@@ -69,8 +69,7 @@ impl<'a> Reader<'a> {
         let mut answers: FuturesUnordered<_> = fresh
             .into_iter()
             .map(|need| async move {
-                let path = path(&need);
-                let answer = tokio::time::timeout_at(deadline, cluster.get(&path)).await;
+                let answer = tokio::time::timeout_at(deadline, get(cluster, &need)).await;
                 (need, answer.unwrap_or(Err(ReadError::Slow)))
             })
             .collect();
@@ -177,6 +176,20 @@ impl<'a> Reader<'a> {
     pub async fn page(&self, path: &str) -> Result<String, ReadError> {
         tokio::time::timeout_at(self.deadline, self.cluster.get(path)).await.unwrap_or(Err(ReadError::Slow))
     }
+}
+
+/// Reads a need in the version that the server serves.
+async fn get(cluster: &Cluster, need: &Need) -> Result<String, ReadError> {
+    let path = path(need);
+    let mut answer = cluster.get(&path).await;
+    let (Need::Object { resource, .. } | Need::Collection { resource, .. }) = need else { return answer };
+    for version in resource.older() {
+        if !matches!(answer, Err(ReadError::NotServed(_))) {
+            break;
+        }
+        answer = cluster.get(&resource.in_version(&path, version)).await;
+    }
+    answer
 }
 
 fn is_add_on(need: &Need) -> bool {

@@ -7,6 +7,7 @@ use super::live::REQUESTS_PER_QUESTION;
 use super::needs::{self, Need};
 use super::reader::{PageMeta, Reader};
 use crate::cluster::{Cluster, ReadError, Resource};
+use crate::diagnosis::Catalogue;
 use crate::facts::intake::{self, Met};
 use crate::facts::lean::LeanPod;
 use crate::facts::{Facts, PodView, Stage, Subject, Workload, World};
@@ -22,13 +23,19 @@ const PAGE: &str = "500";
 /// How many sick pods' logs are read; more of one workload tell nothing new.
 const LOGS: usize = 60;
 /// How many requests a scan may send beside its pages and logs: two lists of events, and these.
-const LISTS: usize = REQUESTS_PER_QUESTION - 1;
+const LISTS: usize = REQUESTS_PER_QUESTION;
 
 /// Reads a namespace, or with an empty one the whole cluster.
 ///
 /// # Errors
 /// Where the pods could not be read.
-pub async fn scan(cluster: &Cluster, namespace: &str, now: Timestamp, deadline: Instant) -> Result<World, ReadError> {
+pub async fn scan(
+    cluster: &Cluster,
+    namespace: &str,
+    now: Timestamp,
+    deadline: Instant,
+    catalogue: &Catalogue,
+) -> Result<World, ReadError> {
     let mut reader = Reader::new(cluster, deadline, LISTS + LOGS);
     let seen = pages(&mut reader, Resource::Pods, namespace, &[], |world, item| take_pod(world, item, now)).await?;
     reader.world.read_collection("Pod", namespace);
@@ -43,13 +50,13 @@ pub async fn scan(cluster: &Cluster, namespace: &str, now: Timestamp, deadline: 
         }
     }
     reader.world.sort_events();
-    reader.read(lists(&reader.world, namespace)).await;
-    reader.read(logs(&reader.world, now)).await;
+    reader.read(lists(&reader.world, namespace, now, catalogue)).await;
+    reader.read(logs(&reader.world, now, catalogue)).await;
     Ok(reader.world)
 }
 
 /// Returns the lists that the sick pods call for, the most telling first.
-fn lists(world: &World, namespace: &str) -> Vec<Need> {
+fn lists(world: &World, namespace: &str, now: Timestamp, catalogue: &Catalogue) -> Vec<Need> {
     let all = |resource, namespace: &str| Need::Collection { resource, namespace: namespace.to_owned() };
     let mut wanted = vec![all(Resource::ReplicaSets, namespace), all(Resource::Nodes, "")];
     if world.pods.seen().any(has_claims) {
@@ -63,20 +70,39 @@ fn lists(world: &World, namespace: &str) -> Vec<Need> {
     if unscheduled().any(|pod| pod.condition("PodScheduled").is_none()) {
         wanted.push(all(Resource::Leases, "kube-system"));
     }
-    wanted.push(all(Resource::StatefulSets, namespace));
+    wanted.extend([all(Resource::StatefulSets, namespace), all(Resource::DaemonSets, namespace)]);
+    // What a team's own causes hang on: each kind once, for all pods of the scan.
+    let own = of_workloads(world)
+        .flat_map(|pod| needs::of_custom(&Facts { now, world, subject: Subject::Pod(pod) }, catalogue))
+        .filter_map(|need| match need {
+            Need::Object { resource: Resource::Namespaces, name, .. } if !namespace.is_empty() => {
+                Some(Need::Object { resource: Resource::Namespaces, namespace: String::new(), name })
+            }
+            Need::Object { resource: resource @ (Resource::Namespaces | Resource::Nodes), .. } => {
+                Some(all(resource, ""))
+            }
+            Need::Object { resource, .. } | Need::Collection { resource, .. } => Some(all(resource, namespace)),
+            _ => None,
+        });
+    for need in own {
+        if !wanted.contains(&need) {
+            wanted.push(need);
+        }
+    }
     wanted.truncate(LISTS);
     wanted
 }
 
-/// Asks for one log a workload: its pods tend to fail alike.
-fn logs(world: &World, now: Timestamp) -> Vec<Need> {
+/// Returns one sick pod of each workload: its pods tend to fail alike.
+fn of_workloads(world: &World) -> impl Iterator<Item = PodView<'_>> {
     let mut workloads = std::collections::BTreeSet::new();
-    world
-        .pods
-        .seen()
-        .map(PodView::new)
-        .filter(|pod| workloads.insert(pod.workload()))
-        .flat_map(|pod| needs::of(&Facts { now, world, subject: Subject::Pod(pod) }))
+    world.pods.seen().map(PodView::new).filter(move |pod| workloads.insert(pod.workload()))
+}
+
+/// Asks for one pod's logs of each workload.
+fn logs(world: &World, now: Timestamp, catalogue: &Catalogue) -> Vec<Need> {
+    of_workloads(world)
+        .flat_map(|pod| needs::of(&Facts { now, world, subject: Subject::Pod(pod) }, catalogue))
         .filter(|need| matches!(need, Need::Log { .. }))
         .take(LOGS)
         .collect()
@@ -231,12 +257,13 @@ mod tests {
         let pod = r#"{"kind": "Pod", "metadata": {"name": "train", "namespace": "ml"},
             "spec": {"containers": [], "resourceClaims": [{"name": "gpu", "resourceClaimName": "gpu"}]},
             "status": {"phase": "Pending"}}"#;
-        let before = lists(&world, "ml").len();
+        let (now, catalogue) = ("2026-01-01T10:00:00Z".parse().unwrap(), Catalogue::default());
+        let before = lists(&world, "ml", now, &catalogue).len();
         take_as(&mut world, "Pod", &RawValue::from_string(pod.to_owned()).unwrap());
-        let wanted = lists(&world, "ml");
+        let wanted = lists(&world, "ml", now, &catalogue);
         let list = |resource, namespace: &str| Need::Collection { resource, namespace: namespace.to_owned() };
         assert!(wanted.contains(&list(Resource::ResourceClaims, "ml")), "{wanted:?}");
         assert!(wanted.contains(&list(Resource::Leases, "kube-system")), "{wanted:?}");
-        assert_eq!((before, wanted.len()), (3, 5));
+        assert_eq!((before, wanted.len()), (4, 6));
     }
 }

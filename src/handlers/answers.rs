@@ -5,7 +5,6 @@
 
 use crate::chat::front::Posted;
 use crate::target::{self, Target};
-use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
@@ -43,9 +42,9 @@ impl Answers {
     }
 }
 
-/// Returns the key of the `number`th message of an answer that was given at a moment.
-pub fn key(target: &Target, at: Timestamp, number: usize) -> String {
-    format!("{MARK}{target} {:x}.{number}", at.as_nanosecond())
+/// Returns the key of the `number`th message of the answer to a question, by the question's id.
+pub fn key(target: &Target, question: &str, number: usize) -> String {
+    format!("{MARK}{target} {question}.{number}")
 }
 
 /// Returns the target that a key names; `None` = it is no answer's.
@@ -62,7 +61,7 @@ mod tests {
     fn a_key_tells_the_target() {
         for text in ["prod:data/backup-7xk2p", "prod:shop/deployment/web", "prod:data", "prod:*"] {
             let target = target::parse(text).expect("a target");
-            assert_eq!(target_of(&key(&target, Timestamp::UNIX_EPOCH, 1)), Some(target));
+            assert_eq!(target_of(&key(&target, "q-1", 1)), Some(target));
         }
         assert_eq!(target_of("incident-1"), None);
     }

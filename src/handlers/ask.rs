@@ -20,13 +20,11 @@ const SCAN_PATIENCE: Duration = Duration::from_secs(25);
 pub struct Answered {
     pub reply: Reply,
     pub about: Option<Target>,
-    /// The moment that it is told of.
-    pub at: Timestamp,
 }
 
 impl From<Reply> for Answered {
     fn from(reply: Reply) -> Self {
-        Self { reply, about: None, at: Timestamp::UNIX_EPOCH }
+        Self { reply, about: None }
     }
 }
 
@@ -45,7 +43,7 @@ pub async fn ask(
         Err(error) => return guidance::sorry(&asked, &sentence(&error.to_string()), asker, language).into(),
     };
     let patience = if matches!(target.what, What::Cluster | What::Namespace(_)) { SCAN_PATIENCE } else { PATIENCE };
-    let world = match live::gather(cluster, target, now, patience).await {
+    let world = match live::gather(cluster, target, now, patience, catalogue).await {
         Ok(world) => world,
         Err(error) => {
             let why = format!("cluster {}: {error}", cluster.name);
@@ -56,7 +54,6 @@ pub async fn ask(
         Ok(found) => Answered {
             reply: answer::reply(&found, &asked, asker, language),
             about: Some(Target { cluster: Some(cluster.name.clone()), what: picked(&found, target) }),
-            at: now,
         },
         Err(error) => guidance::sorry(&asked, &sentence(&error.to_string()), asker, language).into(),
     }

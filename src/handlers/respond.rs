@@ -10,7 +10,7 @@ use super::watching::{Ask as AskWatch, Event, Reaction};
 use super::{ask, quiet, remedying, status};
 use crate::access::{self, Refusal, Who};
 use crate::chat::command::{self, Request};
-use crate::chat::front::{Front, FrontError, Incoming, Place, Posted, What};
+use crate::chat::front::{Front, FrontError, Incoming, Person, Place, Posted, What};
 use crate::diagnosis::{Catalogue, Language};
 use crate::gather::pasted;
 use crate::question::nearest;
@@ -42,14 +42,35 @@ pub struct Desk<F> {
     pub answers: Arc<Answers>,
 }
 
-/// How an answer wants to be heard.
-enum Said {
+/// By which the messages of one answer are found again.
+#[derive(Debug, Clone, Default)]
+pub struct Key {
+    pub id: String,
+    /// Some of them may stand there already, from before a crash: what is there is not said again.
+    pub doubtful: bool,
+    /// What those are about.
+    pub about: Option<Target>,
+}
+
+/// What is to be said, and how it wants to be heard.
+pub enum Said {
     /// By everybody, with its thread.
     Openly(Answered),
     /// By the asker alone; in a thread, by those who read it.
     Quietly(Message),
     /// By the asker alone, wherever.
     Refused(Message),
+    Nothing,
+}
+
+impl Said {
+    /// Returns what an answer is about.
+    pub fn about(&self) -> Option<&Target> {
+        match self {
+            Self::Openly(answered) => answered.about.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 impl<F: Front> Desk<F> {
@@ -57,42 +78,76 @@ impl<F: Front> Desk<F> {
     ///
     /// # Errors
     /// Where nothing could be said anywhere.
-    pub async fn handle(&self, incoming: &Incoming, now: Timestamp) -> Result<(), FrontError> {
-        let language = language(&self.settings.get(), &incoming.place.channel);
+    pub async fn handle(&self, incoming: &Incoming, key: &Key, now: Timestamp) -> Result<(), FrontError> {
+        if is_question(incoming) {
+            let said = self.work_out(incoming, now).await;
+            return self.say(incoming, said, key).await;
+        }
         if let (Some(remedies), Some(asked)) = (&self.remedies, remedying::asked(incoming)) {
             // The remedies end with the process only.
             let _ = remedies.send(asked).await;
             return Ok(());
         }
-        match &incoming.what {
-            What::Command { text } => {
-                let said = self.answer(&command::parse(text), text, incoming, true, now, language).await;
-                self.say_to_command(incoming, said, language).await
+        let reaction = match &incoming.what {
+            What::Click { message, action, .. } => reaction_of_button(action).map(|reaction| (message, reaction)),
+            What::Reaction { message, name, added: true } => {
+                reaction_of_emoji(name).map(|reaction| (message, reaction))
             }
+            _ => None,
+        };
+        match reaction {
+            Some((message, reaction)) => {
+                let language = language(&self.settings.get(), &incoming.place.channel);
+                self.react(incoming, message, reaction, language).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Works out what to say to a question; until then nothing is said, but a mention shows that somebody is at work.
+    pub async fn work_out(&self, incoming: &Incoming, now: Timestamp) -> Said {
+        let language = language(&self.settings.get(), &incoming.place.channel);
+        match &incoming.what {
+            What::Command { text } => self.answer(&command::parse(text), text, incoming, true, now, language).await,
             What::Mention { message, text } => {
                 let seen = Posted { channel: incoming.place.channel.clone(), id: message.clone() };
                 // The sign that somebody is at work is a courtesy: a channel that forbids it still gets its answer.
                 let _ = self.front.react(&seen, "eyes").await;
-                let written = incoming.at.unwrap_or(now);
-                let said = self.answer_text(text, written, incoming, now, language).await;
-                let outcome = self.say_in_thread(incoming, message, said).await;
+                self.answer_text(text, incoming.at.unwrap_or(now), incoming, now, language).await
+            }
+            What::Shortcut { text, written, .. } => {
+                self.answer_text(text, written.unwrap_or(now), incoming, now, language).await
+            }
+            What::Click { .. } | What::Reaction { .. } | What::HomeOpened => Said::Nothing,
+        }
+    }
+
+    /// Says what was worked out, in the right place.
+    ///
+    /// # Errors
+    /// Where it could not be said anywhere, or may have been said before a crash and nobody can tell.
+    pub async fn say(&self, incoming: &Incoming, said: Said, key: &Key) -> Result<(), FrontError> {
+        match &incoming.what {
+            What::Command { .. } => self.say_to_command(incoming, said, key).await,
+            What::Mention { message, .. } => {
+                let seen = Posted { channel: incoming.place.channel.clone(), id: message.clone() };
+                let outcome = self.say_in_thread(incoming, message, said, key).await;
                 let _ = self.front.unreact(&seen, "eyes").await;
                 outcome
             }
-            What::Shortcut { message, text, written } => {
-                let said = self.answer_text(text, written.unwrap_or(now), incoming, now, language).await;
-                self.say_in_thread(incoming, message, said).await
-            }
-            What::Click { message, action, .. } => match reaction_of_button(action) {
-                Some(reaction) => self.react(incoming, message, reaction, language).await,
-                None => Ok(()),
-            },
-            What::Reaction { message, name, added: true } => match reaction_of_emoji(name) {
-                Some(reaction) => self.react(incoming, message, reaction, language).await,
-                None => Ok(()),
-            },
-            What::Reaction { .. } | What::HomeOpened => Ok(()),
+            What::Shortcut { message, .. } => self.say_in_thread(incoming, message, said, key).await,
+            What::Click { .. } | What::Reaction { .. } | What::HomeOpened => Ok(()),
         }
+    }
+
+    /// Returns what is said to a question that was left unanswered for too long, or that must not be acted on twice.
+    pub fn too_late(&self, incoming: &Incoming, asked: Timestamp) -> Said {
+        let language = language(&self.settings.get(), &incoming.place.channel);
+        let (text, asker) = match &incoming.what {
+            What::Command { text } => (format!("/podoctor {text}"), Some(incoming.person.id.as_str())),
+            _ => (String::new(), None),
+        };
+        Said::Openly(Reply::just(guidance::too_late(text.trim(), asked, asker, language)).into())
     }
 
     /// Answers a message: from what it holds of kubectl's own text, else from the cluster that it names.
@@ -220,14 +275,15 @@ impl<F: Front> Desk<F> {
         access::may_ask(rules, &self.own_team, &who, cluster, request.namespace())
     }
 
-    async fn say_to_command(&self, incoming: &Incoming, said: Said, language: Language) -> Result<(), FrontError> {
+    async fn say_to_command(&self, incoming: &Incoming, said: Said, key: &Key) -> Result<(), FrontError> {
         match said {
-            Said::Quietly(message) | Said::Refused(message) => self.whisper(incoming, &message).await,
+            Said::Nothing => Ok(()),
+            Said::Quietly(message) | Said::Refused(message) => self.whisper(incoming, &message, key).await,
             Said::Openly(answered) => {
                 let place = Place { thread: None, ..incoming.place.clone() };
-                match self.post_answer(&place, &answered).await {
+                match self.post_answer(&place, &answered, key).await {
                     Err(FrontError::NotMember { .. } | FrontError::Closed { .. }) if incoming.return_path.is_some() => {
-                        self.whisper(incoming, &whole(&answered.reply, language)).await
+                        self.whisper(incoming, &self.whole(&answered.reply, incoming), key).await
                     }
                     outcome => outcome,
                 }
@@ -235,22 +291,19 @@ impl<F: Front> Desk<F> {
         }
     }
 
-    async fn say_in_thread(&self, incoming: &Incoming, message: &str, said: Said) -> Result<(), FrontError> {
+    async fn say_in_thread(&self, incoming: &Incoming, message: &str, said: Said, key: &Key) -> Result<(), FrontError> {
         let channel = incoming.place.channel.clone();
         let thread = incoming.place.thread.clone().unwrap_or_else(|| message.to_owned());
+        let place = Place { channel, thread: Some(thread) };
         let answered = match said {
+            Said::Nothing => return Ok(()),
             Said::Openly(answered) => answered,
             Said::Quietly(message) => Reply { parent: message, thread: Vec::new() }.into(),
-            Said::Refused(message) => {
-                let place = Place { channel, thread: Some(thread) };
-                return self.front.whisper(&place, &incoming.person, &message).await;
-            }
+            Said::Refused(message) => return self.whisper_in(&place, &incoming.person, &message, key).await,
         };
-        let place = Place { channel: channel.clone(), thread: Some(thread) };
-        match self.post_answer(&place, &answered).await {
+        match self.post_answer(&place, &answered, key).await {
             Err(FrontError::NotMember { .. } | FrontError::Closed { .. }) if incoming.return_path.is_some() => {
-                let language = language(&self.settings.get(), &channel);
-                self.whisper(incoming, &whole(&answered.reply, language)).await
+                self.whisper(incoming, &self.whole(&answered.reply, incoming), key).await
             }
             outcome => outcome,
         }
@@ -260,31 +313,82 @@ impl<F: Front> Desk<F> {
     ///
     /// # Errors
     /// Where the first message could not be posted.
-    async fn post_answer(&self, place: &Place, answered: &Answered) -> Result<(), FrontError> {
+    async fn post_answer(&self, place: &Place, answered: &Answered, key: &Key) -> Result<(), FrontError> {
         let mut place = place.clone();
+        // What stands there already was about what it was about then.
+        let about = if key.doubtful { &key.about } else { &answered.about };
         let messages = std::iter::once(&answered.reply.parent).chain(&answered.reply.thread);
         for (number, message) in messages.enumerate() {
-            let posted = match &answered.about {
-                Some(target) => {
-                    let key = answers::key(target, answered.at, number);
-                    self.front.post_as(&place, message, &key).await?
-                }
-                None => self.front.post(&place, message).await?,
+            let id = match about {
+                Some(target) => answers::key(target, &key.id, number),
+                None => format!("{}.{number}", key.id),
             };
+            let posted = self.post(&place, message, key.doubtful, &id).await?;
             let thread = place.thread.get_or_insert_with(|| posted.id.clone()).clone();
             place.channel.clone_from(&posted.channel);
-            if let Some(target) = answered.about.clone() {
+            if let Some(target) = about.clone() {
                 self.answers.remember(posted, Known { target, thread });
             }
         }
         Ok(())
     }
 
-    async fn whisper(&self, incoming: &Incoming, message: &Message) -> Result<(), FrontError> {
-        match &incoming.return_path {
-            Some(path) => self.front.respond(path, message, false).await,
-            None => self.front.whisper(&incoming.place, &incoming.person, message).await,
+    /// Posts one message of an answer, unless it stands there already.
+    async fn post(&self, place: &Place, message: &Message, doubtful: bool, id: &str) -> Result<Posted, FrontError> {
+        if doubtful && let Some(posted) = self.front.find(place, id).await? {
+            return Ok(posted);
         }
+        self.front.post_as(place, message, id).await
+    }
+
+    async fn whisper(&self, incoming: &Incoming, message: &Message, key: &Key) -> Result<(), FrontError> {
+        match &incoming.return_path {
+            Some(_) if key.doubtful => Err(perhaps_said()),
+            Some(path) => self.front.respond(path, message, false).await,
+            None => self.whisper_in(&incoming.place, &incoming.person, message, key).await,
+        }
+    }
+
+    async fn whisper_in(&self, place: &Place, person: &Person, message: &Message, key: &Key) -> Result<(), FrontError> {
+        if key.doubtful {
+            return Err(perhaps_said());
+        }
+        self.front.whisper(place, person, message).await
+    }
+
+    /// Returns a whole reply as one message, with the hint how to get a thread next time.
+    fn whole(&self, reply: &Reply, incoming: &Incoming) -> Message {
+        let mut message = reply.parent.clone();
+        for reply in &reply.thread {
+            message.parts.extend(reply.parts.iter().cloned());
+        }
+        message.with(guidance::invite(language(&self.settings.get(), &incoming.place.channel)))
+    }
+}
+
+/// Nobody can find again what one person alone was told.
+fn perhaps_said() -> FrontError {
+    FrontError::Unknown { cause: "the asker may have been told before a crash".to_owned() }
+}
+
+/// Returns true where something that came in wants an answer.
+pub fn is_question(incoming: &Incoming) -> bool {
+    matches!(incoming.what, What::Command { .. } | What::Mention { .. } | What::Shortcut { .. })
+}
+
+/// Returns true where a question only asks: it may be worked on again after a crash.
+pub fn only_asks(incoming: &Incoming) -> bool {
+    let request = match &incoming.what {
+        What::Command { text } => command::parse(text),
+        What::Mention { text, .. } | What::Shortcut { text, .. } => command::parse_mention(text),
+        What::Click { .. } | What::Reaction { .. } | What::HomeOpened => return false,
+    };
+    use Request as R;
+    match request {
+        R::Help | R::Status | R::Causes(_) | R::Sick | R::Diagnose(_) | R::Silences | R::History(_) | R::Unclear(_) => {
+            true
+        }
+        R::Silence { .. } | R::Unsilence(_) => false,
     }
 }
 
@@ -304,15 +408,6 @@ fn reaction_of_emoji(name: &str) -> Option<Reaction> {
         "repeat" => Some(Reaction::Again),
         _ => None,
     }
-}
-
-/// Returns a whole reply as one message, with the hint how to get a thread next time.
-fn whole(reply: &Reply, language: Language) -> Message {
-    let mut message = reply.parent.clone();
-    for reply in &reply.thread {
-        message.parts.extend(reply.parts.iter().cloned());
-    }
-    message.with(guidance::invite(language))
 }
 
 fn no_cause(causes: &Catalogue, id: &str, language: Language) -> String {

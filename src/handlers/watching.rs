@@ -401,7 +401,7 @@ async fn diagnose(
 ) -> Result<Diagnosis, NotDiagnosed> {
     let what = What::Pod { namespace: pod.namespace.clone(), prefix: pod.name.clone() };
     let target = Target { cluster: None, what };
-    let world = live::gather(cluster, &target, now, super::ask::PATIENCE).await;
+    let world = live::gather(cluster, &target, now, super::ask::PATIENCE, catalogue).await;
     let world = world.map_err(|error| NotDiagnosed::Unread(error.to_string()))?;
     match question::answer(&world, now, &target, catalogue) {
         Ok(Answer::One { diagnosis, .. }) if diagnosis.target.name == pod.name => Ok(*diagnosis),

@@ -71,3 +71,48 @@ status: {replicas: 0, conditions: [{type: ReplicaFailure, status: 'True', reason
     assert_eq!(diagnosis.answer().map(|found| found.cause.id), Some("quota-exceeded"));
     assert!(ask("shop/deployment/web").is_err());
 }
+
+/// A pod of a StatefulSet that serves.
+fn ready(name: &str, number: usize) -> String {
+    format!(
+        "
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}-{number}, namespace: shop, uid: {name}-{number}, creationTimestamp: '2026-01-01T08:00:00Z',
+  ownerReferences: [{{apiVersion: apps/v1, kind: StatefulSet, name: {name}, uid: s, controller: true}}]}}
+spec: {{nodeName: n1, containers: [{{name: app, image: x}}]}}
+status:
+  phase: Running
+  conditions: [{{type: Ready, status: 'True', lastTransitionTime: '2026-01-01T08:00:00Z'}}]
+  containerStatuses:
+  - {{name: app, ready: true, restartCount: 0, image: x, imageID: '', state: {{running: {{startedAt: '2026-01-01T08:00:00Z'}}}}}}
+"
+    )
+}
+
+#[test]
+fn one_sick_of_ten_is_not_ten_of_ten() {
+    let set = "
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: a, namespace: shop}
+spec: {replicas: 10, serviceName: a, selector: {matchLabels: {app: a}}, template: {}}
+status: {replicas: 10, readyReplicas: 9}
+";
+    let yaml = stuck("a", "n1") + set + &(2..11).map(|number| ready("a", number)).collect::<String>();
+    let world = testing::world(&yaml);
+    let now = "2026-01-01T10:20:00Z".parse().expect("a time");
+    let groups = survey(&world, now, None, &Catalogue::default());
+    assert_eq!(groups.len(), 1, "{groups:#?}");
+    assert_eq!((groups[0].pods.len(), groups[0].of), (1, 10));
+    let told = |story: &[crate::diagnosis::story::Chapter]| story.iter().any(|c| c.text.en == "1 of 10 pods not ready");
+    assert!(told(&groups[0].diagnosis.story), "{:?}", groups[0].diagnosis.story);
+    let target = crate::target::parse("shop/sts/a").expect("a target");
+    let Ok(Answer::One { diagnosis, among }) = answer(&world, now, &target, &Catalogue::default()) else {
+        panic!("one answer")
+    };
+    assert_eq!((among, diagnosis.target.name.as_str()), (10, "a-1"), "the sick one is the one that is told of");
+    assert!(told(&diagnosis.story), "{:?}", diagnosis.story);
+}

@@ -5,6 +5,7 @@ use super::phrase::pick;
 use crate::access::Refusal;
 use crate::chat::command::Unclear;
 use crate::diagnosis::Language;
+use jiff::Timestamp;
 
 /// Returns the help.
 pub fn help(language: Language) -> Message {
@@ -69,6 +70,24 @@ pub fn sorry(asked: &str, why: &str, asker: Option<&str>, language: Language) ->
         parent.parts.push(Part::Small(small));
     }
     Reply { parent, thread: vec![how_to_ask(language)] }
+}
+
+/// Returns what is said to a question that a restart left unanswered: when it was asked, and to ask again.
+pub fn too_late(asked: &str, at: Timestamp, asker: Option<&str>, language: Language) -> Message {
+    let mut line = vec![plain("⚪ ")];
+    if !asked.is_empty() {
+        line.extend([Span::Strong(shown(asked)), plain(pick(language, ": ", "："))]);
+    }
+    line.push(plain(pick(
+        language,
+        "I was restarted before I could answer. Ask again if you still want to know.",
+        "我在回答之前被重启了。如果仍需要答案，请再问一次。",
+    )));
+    let mut small = vec![plain(pick(language, "asked at ", "提问时间 ")), Span::Time(at)];
+    if let Some(asker) = asker {
+        small.extend([plain(pick(language, " by ", "，提问者 ")), Span::Person(asker.to_owned())]);
+    }
+    Message { parts: vec![Part::Lines(vec![line]), Part::Small(small)], actions: vec![] }
 }
 
 /// Returns the note that an answer comes from pasted text and not from a cluster.

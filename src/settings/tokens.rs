@@ -11,7 +11,8 @@ pub struct Token {
     /// What it begins with; empty where it has no fixed beginning.
     prefix: &'static str,
     what: &'static str,
-    where_from: &'static str,
+    /// Where a person finds it.
+    pub where_from: &'static str,
 }
 
 /// The bot's own token.

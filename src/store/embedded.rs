@@ -1,10 +1,12 @@
 //! The embedded store: one SQLite file, write-ahead logged.
 //!
-//! Each change is one short transaction; it is on the disk before `put` returns, so a kill at any moment loses nothing
-//! that was said to be kept.
+//! Each change is one short transaction; it is in the file before `put` returns, so a kill at any moment loses nothing that
+//! was said to be kept.
 
 use super::{Kind, Record, Store, StoreError, Version};
 use rusqlite::{Connection, params};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,13 +24,29 @@ const MIGRATIONS: &[&str] = &["CREATE TABLE records (
 pub struct Embedded(Arc<Mutex<Connection>>);
 
 impl Embedded {
-    /// Opens the file, or makes it.
+    /// Opens the file, or makes it. A change waits for the disk: not even a power cut loses one.
     ///
     /// # Errors
     /// Where it cannot be opened, is no store of ours, or is one of a later version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::at(path, "FULL")
+    }
+
+    /// Opens the file, or makes it, for what must be kept within milliseconds and matters for minutes only: a change does not
+    /// wait for the disk, and so outlives the process but not a power cut.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_quick(path: &Path) -> Result<Self, StoreError> {
+        Self::at(path, "NORMAL")
+    }
+
+    fn at(path: &Path, synchronous: &str) -> Result<Self, StoreError> {
         let named = |error: rusqlite::Error| StoreError::Failed(format!("{}: {error}", path.display()));
-        Self::with(Connection::open(path).map_err(named)?).map_err(|error| match error {
+        // A question may hold the address that answers it, which is a secret: nobody else reads the file, nor the log beside
+        // it, which gets the same rights. One that cannot be made, SQLite refuses with a reason.
+        let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        Self::with(Connection::open(path).map_err(named)?, synchronous).map_err(|error| match error {
             StoreError::Failed(why) => StoreError::Failed(format!("{}: {why}", path.display())),
             other => other,
         })
@@ -39,14 +57,14 @@ impl Embedded {
     /// # Errors
     /// Where SQLite fails.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::with(Connection::open_in_memory().map_err(failed)?)
+        Self::with(Connection::open_in_memory().map_err(failed)?, "OFF")
     }
 
-    fn with(connection: Connection) -> Result<Self, StoreError> {
+    fn with(connection: Connection, synchronous: &str) -> Result<Self, StoreError> {
         connection.busy_timeout(BUSY).map_err(failed)?;
         // In memory there is no log; then this says so, and that is well.
         let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
-        connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        connection.pragma_update(None, "synchronous", synchronous).map_err(failed)?;
         // In KiB; the whole store is seldom larger.
         connection.pragma_update(None, "cache_size", -256).map_err(failed)?;
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
@@ -132,6 +150,7 @@ fn failed(error: rusqlite::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[tokio::test]
     async fn of_two_changes_from_the_same_version_one_wins() {
@@ -154,6 +173,10 @@ mod tests {
         let path = folder.path().join("podoctor.db");
         let store = Embedded::open(&path).expect("opened");
         store.put(Kind::Silence, "s", "{}".into(), 0).await.expect("kept");
+        for file in ["podoctor.db", "podoctor.db-wal"] {
+            let rights = std::fs::metadata(folder.path().join(file)).expect("it is there").permissions().mode();
+            assert_eq!(rights & 0o077, 0, "{file} is nobody else's: {rights:o}");
+        }
         drop(store);
         let store = Embedded::open(&path).expect("opened again");
         assert_eq!(store.list(Kind::Silence).await.expect("read").len(), 1);

@@ -1,14 +1,14 @@
 //! The Slack front against a workspace that answers as Slack does, and misbehaves on order.
 
-use podoctor::chat::front::{Front, FrontError, Incoming, Person, Place, Posted, ReturnPath, What};
-use podoctor::chat::slack::{ConnectError, Inbox, SlackFront};
+use podoctor::chat::front::{Front, FrontError, Incoming, Person, Place, Posted, Received, ReturnPath, What};
+use podoctor::chat::slack::{ConnectError, SlackFront};
 use podoctor::playground::slack::{Config, DisconnectReason, Failure, Running, Workspace, ids};
 use podoctor::render::message::{Action, ActionStyle, Message, Part, Span};
 use podoctor::settings::{Credentials, Secret};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -197,28 +197,37 @@ async fn each_place_that_takes_no_message_says_why() {
 struct Live {
     workspace: Running,
     front: Arc<SlackFront>,
-    inbox: Inbox,
+    /// What came in; it is taken at once.
+    taken: mpsc::UnboundedReceiver<Incoming>,
 }
 
 async fn live(config: Config) -> Live {
     let workspace = workspace(config).await;
     let front = Arc::new(front_of(&workspace).await);
-    let (out, inbox) = front.inbox();
+    let (out, mut inbox) = front.inbox();
     let (ready, mut sockets) = watch::channel(0);
     let app_token = Secret::new(workspace.config().app_token.clone());
     let speaker = front.clone();
     tokio::spawn(async move { speaker.run_sockets(app_token, out, ready).await });
     timeout(SOON, sockets.wait_for(|count| *count == 2)).await.expect("two sockets in time").expect("it runs");
-    Live { workspace, front, inbox }
+    let (told, taken) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Received { incoming, receipt, .. }) = inbox.next().await {
+            receipt.taken();
+            // The test may be over.
+            let _ = told.send(incoming);
+        }
+    });
+    Live { workspace, front, taken }
 }
 
 impl Live {
     async fn next(&mut self) -> Incoming {
-        timeout(SOON, self.inbox.next()).await.expect("something comes in").expect("and the inbox stays open")
+        timeout(SOON, self.taken.recv()).await.expect("something comes in").expect("and the inbox stays open")
     }
 
     async fn nothing_more(&mut self) {
-        let more = timeout(Duration::from_millis(300), self.inbox.next()).await;
+        let more = timeout(Duration::from_millis(300), self.taken.recv()).await;
         assert!(more.is_err(), "{more:?}");
     }
 }
@@ -317,10 +326,10 @@ async fn sockets_that_are_cut_come_back() {
 #[tokio::test]
 async fn acknowledgements_are_quick_at_fifty_commands_a_second() {
     let live = live(Config::default()).await;
-    let mut inbox = live.inbox;
+    let mut taken = live.taken;
     let reader = tokio::spawn(async move {
         let mut count = 0;
-        while count < 100 && inbox.next().await.is_some() {
+        while count < 100 && taken.recv().await.is_some() {
             count += 1;
         }
         count

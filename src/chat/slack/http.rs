@@ -4,7 +4,8 @@
 //! request is Slack's and was taken; what happens afterwards is never Slack's business.
 
 use super::once::Once;
-use super::socket::Envelope;
+use super::socket::{Arrived, Envelope};
+use crate::chat::front::Receipt;
 use crate::settings::Secret;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -23,12 +24,14 @@ use tower_http::limit::RequestBodyLimitLayer;
 pub const BODY_LIMIT: usize = 1024 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long something may take to be taken: Slack waits for three seconds.
+const TAKEN_WITHIN: Duration = Duration::from_millis(2_500);
 
 /// Where verified requests go, and what is remembered of them.
 #[derive(Clone)]
 pub struct Receiver {
     verifier: Arc<SlackEventSignatureVerifier>,
-    out: mpsc::Sender<Envelope>,
+    out: mpsc::Sender<Arrived>,
     signatures: Arc<Mutex<Once>>,
 }
 
@@ -57,7 +60,7 @@ pub enum Content {
 }
 
 /// Returns the routes that Slack calls: `/slack/events`, `/slack/commands`, `/slack/interactivity`.
-pub fn routes(signing_secret: &Secret, out: mpsc::Sender<Envelope>) -> axum::Router {
+pub fn routes(signing_secret: &Secret, out: mpsc::Sender<Arrived>) -> axum::Router {
     let receiver = Receiver { verifier: Arc::new(verifier(signing_secret)), out, signatures: Arc::default() };
     axum::Router::new()
         .route("/slack/{what}", post(receive))
@@ -152,11 +155,11 @@ async fn receive(
         Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
         Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
     };
-    receiver.receive(&what, wanted, &headers, &body)
+    receiver.receive(&what, wanted, &headers, &body).await
 }
 
 impl Receiver {
-    fn receive(&self, what: &str, wanted: &str, headers: &HeaderMap, body: &[u8]) -> Response {
+    async fn receive(&self, what: &str, wanted: &str, headers: &HeaderMap, body: &[u8]) -> Response {
         let signature = header_text(headers, SlackEventSignatureVerifier::SLACK_SIGNED_HASH_HEADER);
         let timestamp = header_text(headers, SlackEventSignatureVerifier::SLACK_SIGNED_TIMESTAMP);
         match check_signature(&self.verifier, signature, timestamp, body) {
@@ -175,10 +178,10 @@ impl Receiver {
             None => StatusCode::BAD_REQUEST.into_response(),
             Some(Content::Challenge(challenge)) => ([(header::CONTENT_TYPE, "text/plain")], challenge).into_response(),
             Some(Content::SslCheck) => StatusCode::OK.into_response(),
-            Some(Content::Event(payload)) => self.hand_over("events_api", payload),
+            Some(Content::Event(payload)) => self.hand_over("events_api", payload).await,
             // Slack sends these once: the same signed bytes again are somebody else's doing.
             Some(Content::Form { .. }) if !self.is_first(signature) => StatusCode::CONFLICT.into_response(),
-            Some(Content::Form { kind, payload }) => self.hand_over(kind, payload),
+            Some(Content::Form { kind, payload }) => self.hand_over(kind, payload).await,
         }
     }
 
@@ -187,14 +190,17 @@ impl Receiver {
         signatures.is_first(&[signature.to_owned()])
     }
 
-    fn hand_over(&self, kind: &str, payload: Value) -> Response {
-        match self.out.try_send(Envelope { kind: kind.to_owned(), payload }) {
-            Ok(()) => StatusCode::OK.into_response(),
-            Err(_) => {
-                // Not taken, and said so: an event comes again, and whoever typed a command sees that it failed.
-                tracing::warn!(kind, "more comes in than can be handled");
-                StatusCode::TOO_MANY_REQUESTS.into_response()
-            }
+    async fn hand_over(&self, kind: &str, payload: Value) -> Response {
+        let (receipt, taken) = Receipt::new();
+        let envelope = Envelope { kind: kind.to_owned(), payload };
+        // Where it is not taken, Slack is told so: an event comes again, and whoever typed a command sees that it failed.
+        if self.out.try_send(Arrived { envelope, receipt }).is_err() {
+            tracing::warn!(kind, "more comes in than can be handled");
+            return StatusCode::TOO_MANY_REQUESTS.into_response();
+        }
+        match timeout(TAKEN_WITHIN, taken).await {
+            Ok(Ok(())) => StatusCode::OK.into_response(),
+            Ok(Err(_)) | Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         }
     }
 }

@@ -6,13 +6,16 @@
 //!                      └── the next one comes up while the old one is still read and acknowledged ─┘
 //! ```
 //!
-//! Two such lines run side by side, so that one lost socket loses nothing. Every wait is bounded, every failure waits
+//! An envelope is acknowledged when whoever took it says so, which is at once. Two such lines run side by side, so that one
+//! lost socket loses nothing. Every wait is bounded, every failure waits
 //! longer than the last, and Slack's final word ends it. The address of a socket is a secret and never logged.
 
 mod connection;
 mod tunnel;
 
 use super::api::{Api, CallError};
+use crate::chat::front::Receipt;
+use crate::settings::APP_TOKEN;
 use connection::{Connection, End};
 use hyper_util::client::proxy::matcher::Matcher;
 use serde_json::Value;
@@ -34,12 +37,19 @@ const MESSAGE_LIMIT: usize = 4 * 1024 * 1024;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// What an envelope carries; it is acknowledged already.
+/// What an envelope carries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
     /// `events_api`, `slash_commands` or `interactive`.
     pub kind: String,
     pub payload: Value,
+}
+
+/// An envelope that is acknowledged when its receipt is told.
+#[derive(Debug)]
+pub struct Arrived {
+    pub envelope: Envelope,
+    pub receipt: Receipt,
 }
 
 /// Why Socket Mode ended for good: Slack's own code.
@@ -52,9 +62,7 @@ pub struct Ended {
 fn hint(code: &str) -> String {
     match code {
         LINK_DISABLED => format!("slack ends socket mode: {code} (api.slack.com/apps → your app → Socket Mode is off)"),
-        _ => format!(
-            "slack refuses SLACK_APP_TOKEN: {code} (api.slack.com/apps → your app → Basic Information → App-Level Tokens)"
-        ),
+        _ => format!("slack refuses {}: {code} ({})", APP_TOKEN.variable, APP_TOKEN.where_from),
     }
 }
 
@@ -108,7 +116,7 @@ impl Default for Timing {
 /// Slack's final word: a refused token, or Socket Mode switched off.
 pub async fn run(
     api: Api,
-    out: mpsc::Sender<Envelope>,
+    out: mpsc::Sender<Arrived>,
     ready: watch::Sender<usize>,
     timing: Timing,
 ) -> Result<(), Ended> {
@@ -118,7 +126,7 @@ pub async fn run(
 async fn run_through(
     proxies: Matcher,
     api: Api,
-    out: mpsc::Sender<Envelope>,
+    out: mpsc::Sender<Arrived>,
     ready: watch::Sender<usize>,
     timing: Timing,
 ) -> Result<(), Ended> {
@@ -149,7 +157,7 @@ async fn run_through(
 /// One line of sockets, each following on the last.
 struct Line {
     api: Api,
-    out: mpsc::Sender<Envelope>,
+    out: mpsc::Sender<Arrived>,
     ready: watch::Sender<usize>,
     proxies: Arc<Matcher>,
     timing: Timing,

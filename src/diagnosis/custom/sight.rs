@@ -32,6 +32,14 @@ pub struct Seeing<'w> {
     pub reads: Vec<(String, Result<Value, Trouble>)>,
 }
 
+/// A variable that a cause hangs on and that was not read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Want {
+    pub variable: &'static str,
+    /// The container whose it is.
+    pub container: Option<String>,
+}
+
 /// What an expression comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -75,6 +83,33 @@ impl<'f, 'w> Sight<'f, 'w> {
                 Err(Unread { what: format!("custom cause {}", custom.cause.id), why: trouble.to_string() })
             }
         }
+    }
+
+    /// Returns what a cause hangs on and was not read: what its result depends on, and where it holds, its evidence and words.
+    pub fn wants(&self, custom: &Custom) -> BTreeSet<Want> {
+        let mut wanted = BTreeSet::new();
+        if !self.asks(custom) {
+            return wanted;
+        }
+        for container in self.containers(custom) {
+            let names: BTreeSet<&'static str> = match custom.when.holds(&self.scope_of(container)) {
+                Err(Trouble::Unreadable(_)) => custom.expressions().flat_map(|e| &e.names).copied().collect(),
+                Ok(true) => custom.expressions().skip(1).flat_map(|e| &e.names).copied().collect(),
+                Ok(false) | Err(_) => continue,
+            };
+            for name in names {
+                let unread = match (name, container) {
+                    ("container", _) => false,
+                    ("log", Some(container)) => sees::lines(self.facts, container).is_unreadable(),
+                    (name, _) => sees::value(self.facts, name).is_unreadable(),
+                };
+                if unread {
+                    let container = container.filter(|_| name == "log").map(|container| container.name().to_owned());
+                    wanted.insert(Want { variable: name, container });
+                }
+            }
+        }
+        wanted
     }
 
     /// Returns all that a cause sees, from each container where it asks about containers.

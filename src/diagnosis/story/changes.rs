@@ -10,6 +10,8 @@ pub enum Field {
     Image,
     Command,
     Env,
+    /// What a checksum in an annotation stands for: a ConfigMap or Secret that the pods read.
+    Config,
     Resources,
     Probes,
     Ports,
@@ -41,6 +43,7 @@ const NAMES: usize = 4;
 pub fn between(former: &PodTemplateSpec, present: &PodTemplateSpec) -> Vec<Change> {
     let (Some(old), Some(new)) = (&former.spec, &present.spec) else { return Vec::new() };
     let mut changes = Vec::new();
+    config(former, present, &mut changes);
     containers(&old.containers, &new.containers, &mut changes);
     let none = Vec::new();
     containers(
@@ -50,6 +53,35 @@ pub fn between(former: &PodTemplateSpec, present: &PodTemplateSpec) -> Vec<Chang
     );
     of_pod(old, new, &mut changes);
     changes
+}
+
+/// Returns when the pods of a template were asked to be made anew, as `kubectl rollout restart` writes it.
+pub fn restarted_at(template: &PodTemplateSpec) -> Option<&str> {
+    annotations(template)?.get("kubectl.kubernetes.io/restartedAt").map(String::as_str)
+}
+
+fn annotations(template: &PodTemplateSpec) -> Option<&BTreeMap<String, String>> {
+    template.metadata.as_ref()?.annotations.as_ref()
+}
+
+/// Charts put a checksum of the configuration into the template, so that a change of it makes new pods.
+fn config(former: &PodTemplateSpec, present: &PodTemplateSpec, changes: &mut Vec<Change>) {
+    let none = BTreeMap::new();
+    let (old, new) = (annotations(former).unwrap_or(&none), annotations(present).unwrap_or(&none));
+    let is_checksum = |key: &str| {
+        let key = key.to_lowercase();
+        ["checksum", "config-hash", "confighash", "configmap-hash", "secret-hash"].iter().any(|word| key.contains(word))
+    };
+    let differing = old.keys().chain(new.keys()).filter(|key| is_checksum(key) && old.get(*key) != new.get(*key));
+    let names: BTreeSet<String> = differing.map(|key| shown(key)).collect();
+    if !names.is_empty() {
+        let names = listed(&names.into_iter().collect::<Vec<_>>());
+        changes.push(Change {
+            field: Field::Config,
+            container: None,
+            text: Words::new(format!("configuration changed ({names})"), format!("配置有变（{names}）")),
+        });
+    }
 }
 
 /// Returns changes as one phrase.

@@ -89,8 +89,9 @@ fn of_deployment<'w>(facts: &Facts<'w>) -> Option<Rollout<'w>> {
     let present_number = number(present)?;
     let former = sets(facts, &facts.workload())
         .into_iter()
-        .filter(|set| number(set).is_some_and(|number| number < present_number))
-        .max_by_key(|set| number(set));
+        // A revision that is taken up again gets a new number, so the one before is always the number before: where it was
+        // not read, no other one will do.
+        .find(|set| number(set) == Some(present_number - 1));
     Some(Rollout { kind: "replicaset", present: of_set(present)?, former: former.and_then(of_set) })
 }
 
@@ -142,7 +143,7 @@ fn of_controller_revisions<'w>(facts: &Facts<'w>) -> Option<Rollout<'w>> {
             || revision.name.strip_suffix(hash.as_str()).is_some_and(|start| start == format!("{}-", workload.name))
     };
     let present = all.iter().find(is_present)?.clone();
-    let former = all.iter().filter(|revision| revision.number < present.number).max_by_key(|revision| revision.number);
+    let former = all.iter().find(|revision| revision.number == present.number - 1);
     Some(Rollout { kind: "controllerrevision", former: former.cloned(), present })
 }
 

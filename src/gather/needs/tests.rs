@@ -1,13 +1,14 @@
 //! What is asked for, state by state.
 
+use super::workload::refusal;
 use super::*;
 use crate::diagnosis::testing::world;
-use crate::facts::{Subject, World, log::ContainerLog};
+use crate::facts::{Subject, Workload, World, log::ContainerLog};
 
 fn needs(world: &World, name: &str) -> Vec<Need> {
     let pod = PodView::new(world.pods.get("shop", name).present().expect("it is in the yaml"));
     let now = "2026-01-01T10:00:00Z".parse().expect("a time");
-    of(&Facts { now, world, subject: Subject::Pod(pod) })
+    of(&Facts { now, world, subject: Subject::Pod(pod) }, &Catalogue::default())
 }
 
 fn pod(spec: &str, status: &str) -> String {
@@ -139,4 +140,109 @@ fn a_refused_workload_asks_for_what_refused_it() {
     assert_eq!(asked("Internal error occurred: failed calling webhook \"a.b\": connection refused"), hooks);
     let guard = "violates PodSecurity \"restricted:latest\": privileged";
     assert_eq!(asked(guard), [object(Resource::Namespaces, "", "shop")]);
+}
+
+fn custom(when: &str, phases: &str) -> Catalogue {
+    let yaml = format!(
+        "id: acme-x\nphases: [{phases}]\ntitle: t\nwhat: w\nrunbook: https://example.com/r\nsummary: s\nwhen: |\n  {when}\n"
+    );
+    let definition = serde_saphyr::from_str(&yaml).expect("a definition");
+    Catalogue::with(vec![crate::diagnosis::custom::Custom::of(&definition).expect("a good cause")])
+}
+
+fn needs_with(catalogue: &Catalogue, world: &World) -> Vec<Need> {
+    let pod = PodView::new(world.pods.get("shop", "web").present().expect("it is in the yaml"));
+    let now = "2026-01-01T10:00:00Z".parse().expect("a time");
+    of(&Facts { now, world, subject: Subject::Pod(pod) }, catalogue)
+}
+
+#[test]
+fn what_a_teams_own_cause_hangs_on_is_read_and_nothing_else() {
+    let world = world(&pod(", nodeName: n1", RUNNING));
+    let asked = |when: &str| needs_with(&custom(when, "probes"), &world);
+    let claim = ", nodeName: n1, volumes: [{name: d, persistentVolumeClaim: {claimName: data}}]";
+    let claims =
+        needs_with(&custom("size(claims) > 0", "probes"), &crate::diagnosis::testing::world(&pod(claim, RUNNING)));
+    let plain = needs(&world, "web");
+    let namespace = object(Resource::Namespaces, "", "shop");
+    assert!(!plain.contains(&namespace));
+    assert!(asked("namespaceObject.metadata.labels.team == 'a'").contains(&namespace));
+    assert!(asked("size(nodeEvents) > 3").contains(&events_of("Node", "", "n1")));
+    assert!(claims.contains(&collection(Resource::PersistentVolumeClaims, "shop")), "{claims:?}");
+    // What decides alone spares the rest.
+    assert_eq!(asked("pod.metadata.name == 'cart' && namespaceObject.metadata.name == 'shop'"), plain);
+    assert_eq!(
+        needs_with(&custom("namespaceObject.metadata.name == 'shop'", "scheduling"), &world),
+        plain,
+        "not its phase"
+    );
+}
+
+#[test]
+fn the_log_of_just_the_container_that_a_cause_asks_about_is_read() {
+    let two = RUNNING.replace(
+        "containerStatuses: [",
+        "containerStatuses: [{name: side, image: x, imageID: '', ready: true, restartCount: 0, state: {running: {}}}, ",
+    );
+    let yaml = pod(", nodeName: n1", &two)
+        .replace("[{name: app, image: x}]", "[{name: app, image: x}, {name: side, image: x}]");
+    let log = |container: &str| Need::Log {
+        namespace: "shop".to_owned(),
+        pod: "web".to_owned(),
+        container: container.to_owned(),
+        previous: false,
+    };
+    let world = world(&yaml);
+    assert!(!needs(&world, "web").contains(&log("side")));
+    let found =
+        needs_with(&custom("container.name == 'side' && log.exists(l, l.contains('sealed'))", "probes"), &world);
+    assert!(found.contains(&log("side")), "{found:?}");
+}
+
+#[test]
+fn a_healthy_pod_costs_a_teams_own_cause_nothing() {
+    let ready = RUNNING.replace("status: 'False'", "status: 'True'").replace("ready: false", "ready: true");
+    let world = world(&pod(", nodeName: n1", &ready));
+    let namespace = object(Resource::Namespaces, "", "shop");
+    assert!(!needs_with(&custom("namespaceObject.metadata.name == 'shop'", "probes"), &world).contains(&namespace));
+}
+
+#[test]
+fn a_pull_that_is_not_through_asks_who_else_pulls_there() {
+    let creating = "phase: Pending, containerStatuses: [{name: app, image: x, imageID: '', ready: false, restartCount: 0, state: {waiting: {reason: ContainerCreating}}}]";
+    let web = pod(", nodeName: n1", creating);
+    let cart = web.replace("name: web", "name: cart").replace("uid: u1", "uid: u2");
+    let found = needs(&world(&format!("{web}{cart}{}", event("web", "Pulling", "Pulling image x"))), "web");
+    assert!(found.contains(&Need::PodsOn { node: "n1".to_owned() }), "{found:?}");
+    assert!(found.contains(&events_of("Pod", "shop", "cart")), "{found:?}");
+    let pulled = format!("{web}{cart}{}", event("web", "Pulled", "Successfully pulled"));
+    assert!(!needs(&world(&pulled), "web").contains(&events_of("Pod", "shop", "cart")));
+}
+
+#[test]
+fn room_that_is_being_made_asks_who_leaves() {
+    let web = pod(
+        "",
+        "phase: Pending, nominatedNodeName: n1, conditions: [{type: PodScheduled, status: 'False', message: x}]",
+    );
+    let leaving = pod(", nodeName: n1", RUNNING)
+        .replace("name: web", "name: low")
+        .replace("uid: u1", "uid: u2, deletionTimestamp: '2026-01-01T10:00:30Z'");
+    let found = needs(&world(&format!("{web}{leaving}")), "web");
+    assert!(found.contains(&Need::PodsOn { node: "n1".to_owned() }), "{found:?}");
+    assert!(found.contains(&events_of("Pod", "shop", "low")), "{found:?}");
+}
+
+#[test]
+fn a_cron_job_without_pods_asks_what_its_newest_job_says() {
+    let job = |name: &str, at: &str| {
+        format!(
+            "\n---\napiVersion: batch/v1\nkind: Job\nmetadata: {{name: {name}, namespace: shop, creationTimestamp: '{at}', ownerReferences: [{{apiVersion: batch/v1, kind: CronJob, name: nightly, uid: c, controller: true}}]}}\nspec: {{template: {{}}}}\n"
+        )
+    };
+    let world = world(&(job("nightly-1", "2026-01-01T01:00:00Z") + &job("nightly-2", "2026-01-01T02:00:00Z")));
+    let workload = Workload { kind: "CronJob".into(), namespace: "shop".into(), name: "nightly".into() };
+    let now = "2026-01-01T10:00:00Z".parse().expect("a time");
+    let found = of(&Facts { now, world: &world, subject: Subject::Workload(workload) }, &Catalogue::default());
+    assert!(found.contains(&events_of("Job", "shop", "nightly-2")), "{found:?}");
 }

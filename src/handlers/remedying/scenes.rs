@@ -52,7 +52,7 @@ impl Seen {
         now: Timestamp,
         causes: &Catalogue,
     ) -> Result<Option<Self>, String> {
-        let world = live::gather(cluster, target, now, PATIENCE).await.map_err(|error| error.to_string())?;
+        let world = live::gather(cluster, target, now, PATIENCE, causes).await.map_err(|error| error.to_string())?;
         match question::answer(&world, now, target, causes) {
             Ok(Answer::One { diagnosis, .. }) => Ok(Some(Self { world, diagnosis: *diagnosis })),
             Ok(Answer::Many(_)) | Err(Unanswered::NotFound { .. } | Unanswered::Ambiguous { .. }) => Ok(None),

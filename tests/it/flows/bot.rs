@@ -61,6 +61,9 @@ impl Setup {
         let file = folder.path().join("podoctor.yaml");
         std::fs::write(&file, &self.yaml).unwrap();
         let mut words: Vec<String> = vec!["-i".to_owned()];
+        if !self.yaml.contains("store:") {
+            words.push(format!("PODOCTOR_STORE__PATH={}", folder.path().join("podoctor.db").display()));
+        }
         words.extend(self.env.iter().map(|(name, value)| format!("{name}={value}")));
         words.extend([env!("CARGO_BIN_EXE_podoctor"), "serve", "--config"].map(str::to_owned));
         words.push(file.display().to_string());

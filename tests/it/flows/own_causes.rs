@@ -59,3 +59,40 @@ async fn a_question_is_answered_in_the_teams_words_with_its_runbook() {
     chat.bot.until(words, |bot| bot.log().contains(words).then_some(())).await;
     alice.types(&format!("/podoctor {}/manage", ns.name)).await.parent_says(&["The yearly report"]);
 }
+
+/// Hangs on what nothing else calls for: the Namespace, and only where the container says that it matters.
+const TEAM: &str = "
+id: acme-team-frozen
+phases: [crashing]
+certainty: confirmed
+when: |
+  container.name == 'manage' && namespaceObject.metadata.labels['acme.example/freeze'] == 'yes'
+summary: The team of this namespace has frozen its releases.
+explains: [cgroup-oom]
+runbook: https://wiki.example.com/runbooks/freeze
+title: Frozen
+what: Releases are frozen.
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_cause_hangs_on_is_read_for_a_question_and_for_a_scan() {
+    let (ns, kubeconfig, user) = granted("prod").await;
+    ns.apply(OOM).await;
+    let client = ns.plane.client("admin").await;
+    let namespaces = kube::Api::<k8s_openapi::api::core::v1::Namespace>::all(client);
+    let label = serde_json::json!({"metadata": {"labels": {"acme.example/freeze": "yes"}}});
+    namespaces.patch(&ns.name, &Default::default(), &kube::api::Patch::Merge(label)).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("frozen.yaml"), TEAM).unwrap();
+    let slack = workspace(Config::default()).await;
+    let mut setup = Setup::of(&slack, &[("prod", &kubeconfig)]);
+    setup.yaml += &format!("causes: [{}]\n", folder.path().display());
+    let chat = Chat::of(slack, &setup).await;
+    for target in [format!("{}/{MANAGE}", ns.name), format!("{}/manage...", ns.name), ns.name.clone()] {
+        let mark = ns.plane.mark().await;
+        let answer = chat.alice().types(&format!("/podoctor {target}")).await;
+        assert_says(&answer.all(), &["has frozen its releases"]);
+        let asked = ns.plane.requests_since(mark, &user).await;
+        assert!(asked.len() <= 12, "{target}: {} requests", asked.len());
+    }
+}

@@ -17,7 +17,18 @@ const MAP: [(&str, &[&str]); 15] = [
     ("store", &[]),
     // What is said when a command is unclear or refused is said by `render` too; both are plain values.
     ("render", &["facts", "diagnosis", "target", "question", "access", "watch", "remedy", "chat::command"]),
-    ("chat", &["render", "redact", "target", "settings::Secret", "settings::Credentials"]),
+    (
+        "chat",
+        &[
+            "render",
+            "redact",
+            "target",
+            "settings::Secret",
+            "settings::Credentials",
+            "settings::APP_TOKEN",
+            "settings::BOT_TOKEN",
+        ],
+    ),
     ("cluster", &["facts", "remedy"]),
     ("gather", &["cluster", "facts", "redact", "target", "question", "diagnosis::Catalogue"]),
     // A team's own causes are checked with the settings that name them.

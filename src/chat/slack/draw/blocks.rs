@@ -157,10 +157,12 @@ fn small(line: &Line) -> Option<Value> {
     let mut elements: Vec<Value> = Vec::new();
     let mut text = String::new();
     let mut room = SMALL_LIMIT;
-    let flush = |text: &mut String, room: &mut usize, elements: &mut Vec<Value>| {
-        let words = text::cut(text.trim(), *room);
+    // Blanks stay where a person or a moment follows or went before: not every client puts room between elements.
+    let flush = |text: &mut String, is_last: bool, room: &mut usize, elements: &mut Vec<Value>| {
+        let words = if elements.is_empty() { text.trim_start() } else { text.as_str() };
+        let words = text::cut(if is_last { words.trim_end() } else { words }, *room);
         text.clear();
-        if !words.is_empty() && *room > 1 {
+        if !words.trim().is_empty() && *room > 1 {
             *room = room.saturating_sub(stored_size(&words));
             elements.push(json!({"type": "plain_text", "text": words, "emoji": false}));
         }
@@ -172,13 +174,13 @@ fn small(line: &Line) -> Option<Value> {
     for span in clean {
         match living_element(&span).filter(|_| !is_plain) {
             Some(element) => {
-                flush(&mut text, &mut room, &mut elements);
+                flush(&mut text, false, &mut room, &mut elements);
                 elements.push(json!({"type": "mrkdwn", "text": element, "verbatim": true}));
             }
             None => text.push_str(&text::line_text(&vec![span])),
         }
     }
-    flush(&mut text, &mut room, &mut elements);
+    flush(&mut text, true, &mut room, &mut elements);
     (!elements.is_empty()).then(|| json!({"type": "context", "elements": elements}))
 }
 

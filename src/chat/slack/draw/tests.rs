@@ -67,7 +67,7 @@ fn persons_and_moments_live_in_small_print_and_nothing_else() {
         .map(|element| element["text"].as_str().unwrap())
         .collect();
     let date = "<!date^1795514400^{date_short_pretty} {time}|2026-11-24 10:00 UTC>";
-    assert_eq!(texts, ["since", date, "· asked by", "<@U0ALICE>", "@<!here>"]);
+    assert_eq!(texts, ["since ", date, " · asked by ", "<@U0ALICE>", "@<!here>"]);
 }
 
 #[test]

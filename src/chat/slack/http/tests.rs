@@ -15,13 +15,20 @@ const COMMAND: &str = "command=%2Fpodoctor&text=prod%2Fweb&user_id=U1&channel_id
 
 struct Server {
     address: SocketAddr,
-    envelopes: mpsc::Receiver<Envelope>,
+    envelopes: mpsc::UnboundedReceiver<Envelope>,
     http: reqwest::Client,
 }
 
 async fn server(backlog: usize) -> Server {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (out, envelopes) = mpsc::channel(backlog);
+    let (out, mut arrivals) = mpsc::channel::<Arrived>(backlog);
+    let (taken, envelopes) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Arrived { envelope, receipt }) = arrivals.recv().await {
+            taken.send(envelope).unwrap();
+            receipt.taken();
+        }
+    });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let routes = routes(&Secret::new(SECRET), out);
@@ -184,10 +191,19 @@ async fn a_body_too_long_is_refused_before_it_is_checked() {
 }
 
 #[tokio::test]
-async fn what_finds_no_room_is_not_taken() {
-    let server = server(1).await;
-    assert_eq!(server.event(r#"{"type":"event_callback","event_id":"Ev1"}"#).await.0, 200);
-    assert_eq!(server.event(r#"{"type":"event_callback","event_id":"Ev2"}"#).await.0, 429);
+async fn what_finds_no_room_or_is_not_taken_is_told_so() {
+    let (out, mut arrivals) = mpsc::channel(1);
+    let receiver = Receiver { verifier: Arc::new(verifier(&Secret::new(SECRET))), out, signatures: Arc::default() };
+    let hand_over = || receiver.hand_over("events_api", Value::Null);
+    let status = |response: Response| response.status().as_u16();
+    let (first, second, ()) = tokio::join!(hand_over(), hand_over(), async {
+        // By now both have been handed over, as far as there is room.
+        let arrived = arrivals.recv().await.unwrap();
+        arrived.receipt.taken();
+    });
+    assert_eq!((status(first), status(second)), (200, 429));
+    let (dropped, ()) = tokio::join!(hand_over(), async { drop(arrivals.recv().await.unwrap()) });
+    assert_eq!(status(dropped), 503, "an event comes again");
 }
 
 proptest! {

@@ -1,10 +1,12 @@
-//! One socket that has said hello, read until it ends: every envelope is acknowledged at once and then handed over.
+//! One socket that has said hello, read until it ends: every envelope is handed over, and acknowledged when it was taken.
 //!
-//! It runs in a task of its own and is never cancelled between an acknowledgement and what it acknowledges. What cannot be
-//! read is acknowledged as well: Slack would only send it again.
+//! Reading goes on meanwhile. What cannot be read is acknowledged as well: Slack would only send it again.
 
-use super::{Envelope, Frame, LINK_DISABLED, Socket, Timing};
-use futures_util::{SinkExt, StreamExt};
+use super::{Arrived, Envelope, Frame, LINK_DISABLED, Socket, Timing};
+use crate::chat::front::Receipt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
@@ -13,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 /// A socket, counted as ready while it lives.
 pub struct Connection {
     socket: Socket,
-    out: mpsc::Sender<Envelope>,
+    out: mpsc::Sender<Arrived>,
+    /// What was handed over and is not acknowledged yet; each comes to its id when it was taken.
+    open: FuturesUnordered<BoxFuture<'static, Option<String>>>,
     timing: Timing,
     _ready: Ready,
 }
@@ -46,9 +50,9 @@ impl Drop for Ready {
 
 impl Connection {
     /// Takes over a socket that has said hello.
-    pub fn new(socket: Socket, out: &mpsc::Sender<Envelope>, ready: &watch::Sender<usize>, timing: Timing) -> Self {
+    pub fn new(socket: Socket, out: &mpsc::Sender<Arrived>, ready: &watch::Sender<usize>, timing: Timing) -> Self {
         ready.send_modify(|count| *count += 1);
-        Self { socket, out: out.clone(), timing, _ready: Ready(ready.clone()) }
+        Self { socket, out: out.clone(), open: FuturesUnordered::new(), timing, _ready: Ready(ready.clone()) }
     }
 
     /// Reads and acknowledges until the end. `announced` is cancelled when Slack says that the end is near; `retired` is to
@@ -61,6 +65,7 @@ impl Connection {
         let end = loop {
             let then = tokio::select! {
                 biased;
+                Some(taken) = self.open.next() => self.acknowledge(taken).await,
                 frame = self.socket.next() => {
                     heard = Instant::now();
                     match frame {
@@ -90,6 +95,7 @@ impl Connection {
                 Then::Ends(end) => break end,
             }
         };
+        let _ = timeout(self.timing.close, self.acknowledge_all()).await;
         // Tells Slack to send nothing here any more; it does not close TCP afterwards, so nobody waits for that.
         let _ = timeout(self.timing.close, self.socket.close(None)).await;
         end
@@ -120,10 +126,28 @@ impl Connection {
             tracing::warn!(kind, "more comes in than can be handled");
             return Then::ReadOn;
         };
-        let then = self.send(acknowledgement(id)).await;
-        // Also where the socket broke over the acknowledgement: an event that comes again is known by its id.
-        place.send(Envelope { kind, payload: frame["payload"].take() });
-        then
+        let id = id.to_owned();
+        let (receipt, taken) = Receipt::new();
+        place.send(Arrived { envelope: Envelope { kind, payload: frame["payload"].take() }, receipt });
+        self.open.push(async move { taken.await.is_ok().then_some(id) }.boxed());
+        Then::ReadOn
+    }
+
+    /// Acknowledges what was taken; `None` = it was not, and comes again.
+    async fn acknowledge(&mut self, taken: Option<String>) -> Then {
+        match taken {
+            Some(id) => self.send(acknowledgement(&id)).await,
+            None => Then::ReadOn,
+        }
+    }
+
+    /// Acknowledges what was read last, as it is taken.
+    async fn acknowledge_all(&mut self) {
+        while let Some(taken) = self.open.next().await {
+            if let Then::Ends(_) = self.acknowledge(taken).await {
+                return;
+            }
+        }
     }
 
     async fn send(&mut self, frame: Frame) -> Then {

@@ -29,7 +29,10 @@ struct Slack {
     opens: Arc<Mutex<Vec<Instant>>>,
     answer: Arc<Mutex<Option<Value>>>,
     sockets: mpsc::UnboundedReceiver<Peer>,
-    envelopes: mpsc::Receiver<Envelope>,
+    /// What came in, until somebody listens.
+    arrivals: Option<mpsc::Receiver<Arrived>>,
+    envelopes: mpsc::UnboundedReceiver<Envelope>,
+    taken: mpsc::UnboundedSender<Envelope>,
     ready: watch::Receiver<usize>,
     run: JoinHandle<Result<(), Ended>>,
 }
@@ -39,7 +42,9 @@ struct Peer(WebSocketStream<TcpStream>);
 
 impl Slack {
     async fn start(backlog: usize) -> Self {
-        Self::with(backlog, quick()).await
+        let mut slack = Self::with(backlog, quick()).await;
+        slack.listen();
+        slack
     }
 
     async fn with(backlog: usize, timing: Timing) -> Self {
@@ -70,11 +75,24 @@ impl Slack {
                 }
             }
         });
-        let (out, envelopes) = mpsc::channel(backlog);
+        let (out, arrivals) = mpsc::channel(backlog);
+        let (taken, envelopes) = mpsc::unbounded_channel();
         let (ready_sender, ready) = watch::channel(0);
         let api = Api::new(&base, Secret::new("xapp-1")).unwrap();
         let run = tokio::spawn(run_through(proxies, api, out, ready_sender, timing));
-        Self { opens, answer, sockets, envelopes, ready, run }
+        Self { opens, answer, sockets, arrivals: Some(arrivals), envelopes, taken, ready, run }
+    }
+
+    /// Takes whatever comes in, as the bot does.
+    fn listen(&mut self) {
+        let (mut arrivals, taken) = (self.arrivals.take().unwrap(), self.taken.clone());
+        tokio::spawn(async move {
+            while let Some(Arrived { envelope, receipt }) = arrivals.recv().await {
+                receipt.taken();
+                // The test may be over.
+                let _ = taken.send(envelope);
+            }
+        });
     }
 
     /// Starts it and lets both sockets say hello.
@@ -84,6 +102,7 @@ impl Slack {
 
     async fn up_with(timing: Timing) -> (Self, Peer, Peer) {
         let mut slack = Self::with(64, timing).await;
+        slack.listen();
         let first = slack.next().await;
         let second = slack.next().await;
         slack.ready_is(2).await;
@@ -254,6 +273,7 @@ async fn a_socket_goes_through_the_proxy_and_says_who_it_is() {
     let (address, mut requests) = proxy("200 Connection established").await;
     let through = Matcher::builder().http(format!("http://ann:s3cret@{address}")).build();
     let mut slack = Slack::through(through, 64, quick()).await;
+    slack.listen();
     let mut first = slack.next().await;
     slack.next().await;
     slack.ready_is(2).await;
@@ -348,26 +368,54 @@ async fn slacks_trouble_is_waited_out() {
 }
 
 #[tokio::test]
-async fn what_finds_no_room_is_not_acknowledged() {
-    let mut slack = Slack::start(1).await;
+async fn what_finds_no_room_or_is_not_taken_is_not_acknowledged() {
+    let mut slack = Slack::with(1, quick()).await;
     let mut first = slack.next().await;
     let _second = slack.next().await;
     slack.ready_is(2).await;
     first.event("fits").await;
-    assert_eq!(first.acknowledged().await.as_deref(), Some("fits"));
     first.event("too-much").await;
-    // The next frame that is answered comes after it, so that it was read by then.
+    // The next frame that is answered comes after it, so that it was read by then; and nothing else was answered.
     first.0.send(Frame::Ping("p".into())).await.unwrap();
-    timeout(SOON, async { while !matches!(first.0.next().await, Some(Ok(Frame::Pong(_)))) {} }).await.unwrap();
+    let pong = async {
+        loop {
+            match first.0.next().await {
+                Some(Ok(Frame::Pong(_))) => return,
+                Some(Ok(Frame::Text(text))) => panic!("acknowledged before anybody took it: {text}"),
+                _ => {}
+            }
+        }
+    };
+    timeout(SOON, pong).await.unwrap();
+    slack.listen();
+    assert_eq!(first.acknowledged().await.as_deref(), Some("fits"));
     assert_eq!(slack.envelope().await.payload["event_id"], "fits");
     first.event("again").await;
     assert_eq!(first.acknowledged().await.as_deref(), Some("again"), "`too-much` was never acknowledged");
 }
 
 #[tokio::test]
+async fn what_is_dropped_untaken_is_not_acknowledged_and_the_socket_lives_on() {
+    let mut slack = Slack::with(8, quick()).await;
+    let mut first = slack.next().await;
+    let _second = slack.next().await;
+    slack.ready_is(2).await;
+    first.event("lost").await;
+    let arrived = timeout(SOON, slack.arrivals.as_mut().unwrap().recv()).await.expect("in time").unwrap();
+    assert_eq!(arrived.envelope.payload["event_id"], "lost");
+    drop(arrived);
+    slack.listen();
+    first.event("kept").await;
+    assert_eq!(first.acknowledged().await.as_deref(), Some("kept"));
+}
+
+#[tokio::test]
 async fn it_ends_when_nobody_listens_and_closes_its_sockets() {
-    let (slack, mut first, _second) = Slack::up().await;
-    drop(slack.envelopes);
+    let mut slack = Slack::with(8, quick()).await;
+    let mut first = slack.next().await;
+    let _second = slack.next().await;
+    slack.ready_is(2).await;
+    drop(slack.arrivals.take());
     assert_eq!(timeout(SOON, slack.run).await.expect("an end in time").unwrap(), Ok(()));
     assert_eq!(first.acknowledged().await, None);
 }
