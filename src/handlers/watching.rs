@@ -9,7 +9,9 @@
 //!                             people (reactions, commands) ─┘
 //! ```
 
+mod diagnose;
 mod keep;
+mod owner;
 mod people;
 mod publish;
 mod route;
@@ -19,22 +21,20 @@ pub use people::{Ask, Reaction};
 use super::clusters::Clusters;
 use crate::chat::front::Front;
 use crate::cluster::{Cluster, Seen};
-use crate::diagnosis::{Catalogue, Certainty, Diagnosis, Finding, Verdict};
+use crate::diagnosis::{Diagnosis, Verdict};
 use crate::facts::lean::{LeanNode, LeanPod};
-use crate::gather::live;
-use crate::question::{self, Answer, Unanswered};
-use crate::render::answer;
 use crate::settings::{HumanDuration, InForce};
 use crate::store::{Store, StoreError};
-use crate::target::{Target, What};
-use crate::watch::book::{Book, Pace, Storm, Touched, subject};
-use crate::watch::incident::{Key, Spoken, Told};
+use crate::watch::book::{Book, Pace, Storm, Touched, UNKNOWN};
+use crate::watch::incident::{Incident, Key};
+use crate::watch::scope::{Owner, Scope};
 use crate::watch::silence::Silence;
-use crate::watch::state::{ClusterState, Due, Over, PodKey};
-use futures_util::StreamExt;
+use crate::watch::state::{ClusterState, Due, Over};
+use diagnose::{alike, diagnose, sure, told};
 use jiff::{SignedDuration, Timestamp};
 use keep::Keeper;
 use publish::{Publisher, Shown};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,9 +57,20 @@ const BACKLOG: usize = 128;
 
 /// Something that the loop hears of.
 pub enum Event {
-    Pod { cluster: String, seen: Seen<LeanPod> },
-    Node { cluster: String, seen: Seen<LeanNode> },
+    Pod {
+        cluster: String,
+        seen: Seen<LeanPod>,
+    },
+    Node {
+        cluster: String,
+        seen: Seen<LeanNode>,
+    },
     Diagnosed(Box<Diagnosed>),
+    /// The workload of an incident was looked at; `None` = it could not be.
+    Scoped {
+        incident: String,
+        scope: Option<Box<Scope>>,
+    },
     Shown(Shown),
     Asked(Ask),
 }
@@ -69,6 +80,8 @@ pub struct Diagnosed {
     cluster: String,
     due: Due,
     outcome: Result<Diagnosis, NotDiagnosed>,
+    /// The pod's workload; `None` = it could not be read.
+    owner: Option<Owner>,
 }
 
 enum NotDiagnosed {
@@ -92,6 +105,8 @@ pub struct Watching<F, S> {
     silences: BTreeMap<String, Silence>,
     /// Pods whose diagnosis is under way, with those that wait for it.
     asked: BTreeMap<Alike, Vec<Due>>,
+    /// Incidents whose workload is being looked at, and whether it is to be looked at once more.
+    looked_at: BTreeMap<String, bool>,
     slots: Arc<Semaphore>,
     tasks: JoinSet<()>,
     events: mpsc::Sender<Event>,
@@ -129,6 +144,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             book: Book::of(incidents, digests),
             silences: silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect(),
             asked: BTreeMap::new(),
+            looked_at: BTreeMap::new(),
             slots: Arc::new(Semaphore::new(DIAGNOSES)),
             tasks: JoinSet::new(),
             clusters,
@@ -143,8 +159,8 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     /// Watches until nothing can come in any more.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Event>) {
         for cluster in self.clusters.iter() {
-            self.tasks.spawn(pods(cluster.clone(), self.events.clone()));
-            self.tasks.spawn(nodes(cluster.clone(), self.events.clone()));
+            self.tasks.spawn(diagnose::pods(cluster.clone(), self.events.clone()));
+            self.tasks.spawn(diagnose::nodes(cluster.clone(), self.events.clone()));
         }
         self.publisher.recover(&self.book);
         loop {
@@ -183,6 +199,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             Event::Pod { cluster, seen } => self.pod(&cluster, seen, now).await,
             Event::Node { cluster, seen } => self.node(&cluster, seen, now).await,
             Event::Diagnosed(diagnosed) => self.diagnosed(*diagnosed, now).await,
+            Event::Scoped { incident, scope } => self.scoped(&incident, scope).await,
             Event::Shown(shown) => self.shown(shown, now).await,
             Event::Asked(ask) => self.asked(ask, now).await,
         }
@@ -235,6 +252,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             let (Over::Well(pod) | Over::Gone(pod)) = over;
             touched.add(self.book.leave(cluster, &pod, now));
         }
+        self.look_at(&touched.incidents);
         self.show(touched).await;
     }
 
@@ -255,6 +273,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
                 }
             }
         }
+        self.look_at(&touched.incidents);
         self.silences.retain(|_, silence| silence.until > now);
         let ready = self.asked.is_empty() || self.unplaced.is_some_and(|since| now.duration_since(since) >= GATHER);
         if ready && self.unplaced.take().is_some() {
@@ -266,8 +285,15 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         if self.asked.is_empty() {
             self.starting.retain(|cluster| self.states.get(cluster).is_some_and(ClusterState::is_listing));
         }
-        let states = &self.states;
-        let still = |key: &Key| states.get(&key.cluster).is_some_and(|state| state.has_suspects_of(&key.subject));
+        let (states, looked_at) = (&self.states, &self.looked_at);
+        let still = |incident: &Incident| {
+            let state = states.get(&incident.key.cluster);
+            let mut subjects = std::iter::once(&incident.key.subject)
+                .chain(incident.workloads.iter().filter(|_| incident.is_shared()));
+            // What changed is to be known when the end is told.
+            looked_at.contains_key(&incident.id)
+                || state.is_some_and(|state| subjects.any(|subject| state.has_suspects_of(subject)))
+        };
         touched.add(self.book.tick(now, self.pace(), still));
         self.show(touched).await;
         self.publisher.retry(now, &self.book);
@@ -290,7 +316,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     fn ask(&mut self, cluster: &Cluster, due: Due, now: Timestamp) {
         let alike = alike(&cluster.name, &due);
         let waiting = self.asked.entry(alike);
-        if let std::collections::btree_map::Entry::Occupied(mut waiting) = waiting {
+        if let Entry::Occupied(mut waiting) = waiting {
             waiting.get_mut().push(due);
             return;
         }
@@ -300,15 +326,18 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         let (catalogue, clock) = (self.settings.catalogue(), self.clock);
         self.tasks.spawn(async move {
             let Ok(_slot) = slots.acquire().await else { return };
-            let outcome = diagnose(&cluster, &due.pod, clock(), &catalogue).await;
-            let diagnosed = Diagnosed { cluster: cluster.name, due, outcome };
+            let (outcome, owner) = tokio::join!(
+                diagnose(&cluster, &due.pod, clock(), &catalogue),
+                owner::read(&cluster, &due.workload, false),
+            );
+            let diagnosed = Diagnosed { cluster: cluster.name, due, outcome, owner };
             // Nobody listens any more only when all ends.
             let _ = events.send(Event::Diagnosed(Box::new(diagnosed))).await;
         });
     }
 
     async fn diagnosed(&mut self, diagnosed: Diagnosed, now: Timestamp) {
-        let Diagnosed { cluster, due, outcome } = diagnosed;
+        let Diagnosed { cluster, due, outcome, owner } = diagnosed;
         let waiting = self.asked.remove(&alike(&cluster, &due)).unwrap_or_default();
         let Some(state) = self.states.get_mut(&cluster) else { return };
         let all: Vec<Due> = std::iter::once(due).chain(waiting).filter(|due| state.is_due(&due.pod)).collect();
@@ -330,8 +359,10 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             return again(state, ASK_AGAIN);
         }
         let Some(first) = all.first() else { return };
-        let cause = sure(&diagnosis).map_or("unknown", |finding| finding.cause.id);
-        let key = Key { cluster: cluster.clone(), subject: subject(first, cause), cause: cause.to_owned() };
+        let finding = sure(&diagnosis);
+        let cause = finding.map_or(UNKNOWN, |finding| finding.cause.id);
+        let subject = diagnose::subject(first, finding);
+        let key = Key { cluster: cluster.clone(), subject, cause: cause.to_owned() };
         let Some(channel) = route::channel(&self.settings.get(), &cluster, first) else {
             tracing::warn!(cluster, pod = %first.pod, "no channel to tell it in: set slack.default_channel or routes");
             return;
@@ -341,11 +372,50 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         for due in &all {
             touched.add(self.book.sick(key.clone(), due, told.clone(), &channel, now));
         }
-        for id in &touched.incidents {
-            self.publisher.learn(id, &diagnosis, &channel);
+        for id in touched.incidents.clone() {
+            self.publisher.learn(&id, &diagnosis, &channel);
+            if let Some(owner) = &owner {
+                touched.add(self.book.scoped(&id, owner.scope.clone()));
+            }
         }
         self.unplaced.get_or_insert(now);
         self.show(touched).await;
+    }
+
+    /// Has the workloads of incidents looked at: how many pods they want, how many serve, and what changed.
+    fn look_at(&mut self, incidents: &BTreeSet<String>) {
+        for id in incidents {
+            let Some(incident) = self.book.incidents.get(id).filter(|incident| incident.is_open()) else { continue };
+            let Some(workload) = incident.workload().and_then(owner::workload) else { continue };
+            let Ok(cluster) = self.clusters.get(Some(&incident.key.cluster)) else { continue };
+            match self.looked_at.entry(id.clone()) {
+                Entry::Occupied(mut once_more) => drop(once_more.insert(true)),
+                Entry::Vacant(place) => {
+                    place.insert(false);
+                    let (cluster, events, id) = (cluster.clone(), self.events.clone(), id.clone());
+                    let with_nodes = incident.pods.is_empty();
+                    self.tasks.spawn(async move {
+                        // The owner's own count follows its pods.
+                        sleep(owner::SETTLES).await;
+                        let owner = owner::read(&cluster, &workload, with_nodes).await;
+                        let scope = owner.map(|owner| Box::new(owner.scope));
+                        // Nobody listens any more only when all ends.
+                        let _ = events.send(Event::Scoped { incident: id, scope }).await;
+                    });
+                }
+            }
+        }
+    }
+
+    async fn scoped(&mut self, incident: &str, scope: Option<Box<Scope>>) {
+        let once_more = self.looked_at.remove(incident);
+        if let Some(scope) = scope {
+            let touched = self.book.scoped(incident, *scope);
+            self.show(touched).await;
+        }
+        if once_more == Some(true) {
+            self.look_at(&[incident.to_owned()].into());
+        }
     }
 
     /// Keeps what was touched, then shows it.
@@ -361,69 +431,5 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         let touched = self.publisher.shown(shown, &mut self.book, now);
         self.keeper.keep(&touched, &self.book).await;
         self.publisher.show(&Touched::default(), &self.book);
-    }
-}
-
-fn alike(cluster: &str, due: &Due) -> Alike {
-    let node = due.node.clone().filter(|_| due.node_is_silent);
-    (cluster.to_owned(), due.workload.clone(), due.symptom, node)
-}
-
-/// Returns the cause that is sure enough to be told.
-fn sure(diagnosis: &Diagnosis) -> Option<&Finding> {
-    diagnosis.answer().filter(|finding| diagnosis.verdict == Verdict::Sick && finding.certainty != Certainty::Possible)
-}
-
-fn told(diagnosis: &Diagnosis) -> Told {
-    let Some(finding) = sure(diagnosis) else {
-        return Told {
-            summary: Spoken {
-                en: "I could not tell the cause; the thread says what was looked at and what could not be read.".into(),
-                zh: "无法判断原因；话题中列出了查看过的内容和无法读取的内容。".into(),
-            },
-            ..Told::default()
-        };
-    };
-    let likely = finding.certainty == Certainty::Likely;
-    let words = |words: &crate::diagnosis::Words| Spoken { en: words.en.clone(), zh: words.zh.clone() };
-    let mut summary = words(&finding.summary);
-    if likely {
-        summary = Spoken { en: format!("Likely: {}", summary.en), zh: format!("很可能：{}", summary.zh) };
-    }
-    Told { summary, fix: answer::first_to_do(diagnosis, finding).map(|fix| words(&fix.text)), wanted: None }
-}
-
-async fn diagnose(
-    cluster: &Cluster,
-    pod: &PodKey,
-    now: Timestamp,
-    catalogue: &Catalogue,
-) -> Result<Diagnosis, NotDiagnosed> {
-    let what = What::Pod { namespace: pod.namespace.clone(), prefix: pod.name.clone() };
-    let target = Target { cluster: None, what };
-    let world = live::gather(cluster, &target, now, super::ask::PATIENCE).await;
-    let world = world.map_err(|error| NotDiagnosed::Unread(error.to_string()))?;
-    match question::answer(&world, now, &target, catalogue) {
-        Ok(Answer::One { diagnosis, .. }) if diagnosis.target.name == pod.name => Ok(*diagnosis),
-        Ok(_) | Err(Unanswered::NotFound { .. } | Unanswered::Ambiguous { .. }) => Err(NotDiagnosed::Gone),
-        Err(error) => Err(NotDiagnosed::Unread(error.to_string())),
-    }
-}
-
-async fn pods(cluster: Cluster, events: mpsc::Sender<Event>) {
-    let mut stream = std::pin::pin!(cluster.watch_pods());
-    while let Some(seen) = stream.next().await {
-        if events.send(Event::Pod { cluster: cluster.name.clone(), seen }).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn nodes(cluster: Cluster, events: mpsc::Sender<Event>) {
-    let mut stream = std::pin::pin!(cluster.watch_nodes());
-    while let Some(seen) = stream.next().await {
-        if events.send(Event::Node { cluster: cluster.name.clone(), seen }).await.is_err() {
-            return;
-        }
     }
 }

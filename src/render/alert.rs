@@ -1,9 +1,11 @@
 //! What is said of an incident: its message, edited as things change, and the lines of its thread.
 
+mod changed;
+
 use super::message::{Action, ActionStyle, Line, Message, Part, Span};
 use super::phrase::{self, pick};
 use crate::diagnosis::Language;
-use crate::watch::book::Note;
+use crate::watch::book::{Note, UNKNOWN};
 use crate::watch::incident::{Digest, Incident, Spoken, State, Subject};
 use crate::watch::silence::Silence;
 use crate::watch::stuck::Symptom;
@@ -15,13 +17,19 @@ pub const MUTE: &str = "incident-mute";
 pub const AGAIN: &str = "incident-again";
 /// How many incidents a digest names in its message; all of them are in its thread.
 const IN_DIGEST: usize = 3;
+/// How many workloads the small print names, of what hits several.
+const WORKLOADS: usize = 3;
 /// How many nodes the small print names.
 const NODES: usize = 3;
 
 /// Returns the message of an incident as it stands.
 pub fn parent(incident: &Incident, language: Language) -> Message {
-    let mut lines = vec![headline(incident, language), text(&incident.told.summary, language)];
+    let mut lines = vec![headline(incident, language)];
     let resolved = matches!(incident.state, State::Resolved { .. });
+    // Once it is over, nobody needs to know any more that the cause was not known.
+    if !(resolved && incident.key.cause == UNKNOWN) {
+        lines.push(text(&incident.told.summary, language));
+    }
     if let Some(fix) = incident.told.fix.as_ref().filter(|_| !resolved) {
         let mut line = vec![plain("→ ")];
         line.extend(text(fix, language));
@@ -50,14 +58,19 @@ pub fn parent(incident: &Incident, language: Language) -> Message {
 
 /// Returns an incident in one line.
 fn headline(incident: &Incident, language: Language) -> Line {
-    let name = Span::Strong(incident.key.subject.name());
+    let name = Span::Strong(name(incident, language));
     if let State::Resolved { at } = incident.state {
         let after = phrase::duration(at.duration_since(incident.since), language);
         let words = match language {
             Language::English => format!(": resolved after {after}"),
             Language::Chinese => format!("：已恢复，历时 {after}"),
         };
-        return vec![plain("✅ "), name, plain(words)];
+        let mut line = vec![plain("✅ "), name, plain(words)];
+        if let Some(changed) = changed::changed(incident, language).into_iter().next() {
+            line.push(plain(pick(language, ": ", "：")));
+            line.extend(changed);
+        }
+        return line;
     }
     if incident.pods.is_empty() {
         let words = pick(
@@ -67,26 +80,73 @@ fn headline(incident: &Incident, language: Language) -> Line {
         );
         return vec![plain("🟡 "), name, plain(words)];
     }
-    let (now, wanted) = (incident.pods.len(), incident.told.wanted.unwrap_or(0));
-    let sign = match &incident.key.cause {
-        cause if cause == "unknown" => "⚪",
-        _ if now < wanted => "🟡",
-        _ => "🔴",
-    };
     let state = symptom(incident.symptom, language);
-    let words = match (language, &incident.key.subject) {
-        (Language::English, Subject::Node { .. }) => format!(": {} {state}", pods_en(incident.most.max(now))),
-        (Language::Chinese, Subject::Node { .. }) => format!("：{} 个 Pod {state}", incident.most.max(now)),
-        (Language::English, _) if wanted > 1 => format!(": {} of {wanted} pods {state}", now.min(wanted)),
-        (Language::Chinese, _) if wanted > 1 => format!("：{}/{wanted} 个 Pod {state}", now.min(wanted)),
-        (Language::English, _) => format!(": {} {state}", pods_en(now)),
-        (Language::Chinese, _) => format!("：{now} 个 Pod {state}"),
+    let words = match language {
+        Language::English => format!(": {} {state}", pods_en(incident)),
+        Language::Chinese => format!("：{} {state}", pods_zh(incident)),
     };
-    vec![plain(format!("{sign} ")), name, Span::Strong(words)]
+    vec![plain(format!("{} ", sign(incident))), name, Span::Strong(words)]
 }
 
-fn pods_en(count: usize) -> String {
-    if count == 1 { "1 pod".to_owned() } else { format!("{count} pods") }
+/// Returns how people name what ails: a single workload by its own name, whatever it suffers from.
+fn name(incident: &Incident, language: Language) -> String {
+    let subject = incident.workload().unwrap_or(&incident.key.subject);
+    let (Subject::Shared { kind, .. }, Language::Chinese) = (subject, language) else { return subject.name() };
+    let word = match kind.as_str() {
+        "registry" => "镜像仓库",
+        "quota" => "配额",
+        "queue" => "队列",
+        "scheduler" => "调度器",
+        other => other,
+    };
+    subject.name().replacen(kind, word, 1)
+}
+
+/// Returns the colour: red = nothing of it serves, yellow = a part does, white = nobody knows why.
+fn sign(incident: &Incident) -> &'static str {
+    let scope = incident.last.as_ref().filter(|_| incident.workload().is_some());
+    match scope.map(|scope| (scope.wanted, scope.serving)) {
+        _ if incident.key.cause == UNKNOWN => "⚪",
+        Some((Some(0), _)) => "🟡",
+        Some((_, Some(serving))) if serving > 0 => "🟡",
+        _ => "🔴",
+    }
+}
+
+/// Returns how many pods the workload wants, where that says more than the number of those in trouble.
+fn wanted(incident: &Incident) -> Option<usize> {
+    incident.workload()?;
+    let wanted = incident.last.as_ref()?.wanted?;
+    (wanted > 1 && wanted >= incident.pods.len()).then_some(wanted)
+}
+
+fn pods_en(incident: &Incident) -> String {
+    let count = match incident.key.subject {
+        Subject::Node { .. } => incident.most.max(incident.pods.len()),
+        _ => incident.pods.len(),
+    };
+    match (wanted(incident), count, incident.workloads.len()) {
+        (Some(wanted), _, _) => format!("{count} of {wanted} pods"),
+        (None, 1, _) => "1 pod".to_owned(),
+        (None, _, workloads) if incident.is_shared() && workloads > 1 => {
+            format!("{count} pods of {workloads} workloads")
+        }
+        _ => format!("{count} pods"),
+    }
+}
+
+fn pods_zh(incident: &Incident) -> String {
+    let count = match incident.key.subject {
+        Subject::Node { .. } => incident.most.max(incident.pods.len()),
+        _ => incident.pods.len(),
+    };
+    match (wanted(incident), incident.workloads.len()) {
+        (Some(wanted), _) => format!("{count}/{wanted} 个 Pod"),
+        (None, workloads) if incident.is_shared() && workloads > 1 => {
+            format!("{workloads} 个工作负载的 {count} 个 Pod")
+        }
+        _ => format!("{count} 个 Pod"),
+    }
 }
 
 /// Returns what people call a symptom.
@@ -106,7 +166,7 @@ fn small_print(incident: &Incident, language: Language) -> Line {
     if !incident.key.cluster.is_empty() {
         parts.push(vec![plain(format!("{} {}", pick(language, "cluster", "集群"), incident.key.cluster))]);
     }
-    if let Subject::Workload { kind, name, .. } = &incident.key.subject {
+    if let Some(Subject::Workload { kind, name, .. }) = incident.workload() {
         parts.push(vec![plain(format!("{}/{name}", kind.to_lowercase()))]);
         let nodes: Vec<&str> = incident.nodes.iter().map(String::as_str).take(NODES).collect();
         let more = incident.nodes.len().saturating_sub(NODES);
@@ -119,6 +179,12 @@ fn small_print(incident: &Incident, language: Language) -> Line {
             };
             parts.push(vec![plain(format!("{word} {}{more}", nodes.join(", ")))]);
         }
+    }
+    if incident.workload().is_none() && !incident.workloads.is_empty() {
+        let names: Vec<String> = incident.workloads.iter().take(WORKLOADS).map(Subject::name).collect();
+        let more = incident.workloads.len().saturating_sub(WORKLOADS);
+        let more = if more == 0 { String::new() } else { format!(" +{more}") };
+        parts.push(vec![plain(format!("{}{more}", names.join(", ")))]);
     }
     parts.push(vec![plain(pick(language, "since ", "自 ")), Span::Time(incident.since)]);
     if incident.reopened > 0 {
@@ -141,7 +207,7 @@ pub fn note(note: &Note, incident: &Incident, language: Language) -> Option<Mess
             Language::English => vec![plain("👀 "), Span::Person(by.clone()), plain(" looks after it.")],
             Language::Chinese => vec![plain("👀 "), Span::Person(by.clone()), plain(" 正在处理。")],
         },
-        Note::Resolved { after } => resolved(*after, language),
+        Note::Resolved { after } => resolved(*after, incident, language),
         Note::Reopened => {
             vec![plain(pick(language, "🔴 It is back: ", "🔴 再次发生：")), plain(incident.told.summary.of(language))]
         }
@@ -162,12 +228,20 @@ pub fn note(note: &Note, incident: &Incident, language: Language) -> Option<Mess
     Some(Message { parts: vec![Part::Lines(vec![line])], actions: vec![] })
 }
 
-fn resolved(after: SignedDuration, language: Language) -> Line {
+fn resolved(after: SignedDuration, incident: &Incident, language: Language) -> Line {
     let after = phrase::duration(after, language);
-    vec![plain(match language {
+    let mut line = vec![plain(match language {
         Language::English => format!("✅ Resolved after {after}: every pod of it is well or gone, and it lasts."),
         Language::Chinese => format!("✅ 已恢复，历时 {after}：相关 Pod 均已正常或消失，并已保持稳定。"),
-    })]
+    })];
+    for (i, changed) in changed::changed(incident, language).into_iter().enumerate() {
+        line.push(plain(match i {
+            0 => pick(language, " Changed meanwhile: ", "期间变更："),
+            _ => pick(language, "; ", "；"),
+        }));
+        line.extend(changed);
+    }
+    line
 }
 
 /// Returns the message of a digest, and its thread: every incident in a line.
@@ -267,3 +341,6 @@ fn text(spoken: &Spoken, language: Language) -> Line {
 fn plain(text: impl Into<String>) -> Span {
     Span::Plain(text.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The book of incidents: what opens, joins, calms down, is resolved and comes back. Pure; what it touches is to be shown.
 
-use super::incident::{Digest, Incident, Key, State, Subject, Told};
+use super::incident::{Digest, Helped, Incident, Key, State, Subject, Told};
+use super::scope::Scope;
 use super::state::{Due, PodKey};
 use super::stuck::Symptom;
 use jiff::{SignedDuration, Timestamp};
@@ -8,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// An incident that comes back within this goes on in its thread.
 const REOPEN_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+/// The cause of an incident whose cause is not sure.
+pub const UNKNOWN: &str = "unknown";
 /// How long resolved incidents are kept for that, and for their last edit.
 const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(2);
 /// How many times a thread is reminded.
@@ -104,22 +107,48 @@ impl Book {
             incident.is_open()
                 && incident.key.cluster == cluster
                 && incident.symptom == due.symptom
-                && (subjects[0] == incident.key.subject || (due.node_is_silent && subjects[1] == incident.key.subject))
+                && (subjects[0] == incident.key.subject
+                    || (incident.is_shared() && incident.workloads.contains(&subjects[0]))
+                    || (due.node_is_silent && subjects[1] == incident.key.subject))
         })?;
         enter(incident, due);
         Some(Touched::incident(&incident.id).with_digest(incident))
     }
 
-    /// A pod was diagnosed: it joins the incident of that key, brings it back, or opens one.
+    /// A pod was diagnosed: it joins the incident of that key, brings it back, or opens one. An incident whose cause was
+    /// not known learns it.
     pub fn sick(&mut self, key: Key, due: &Due, told: Told, channel: &str, now: Timestamp) -> Touched {
+        let of_workload = Subject::of(&due.workload);
+        let open = |incident: &&mut Incident| {
+            incident.is_open() && incident.key.cluster == key.cluster && incident.workloads.contains(&of_workload)
+        };
+        let known = self.incidents.values().any(|incident| incident.is_open() && incident.key == key);
+        let unknown = |incident: &&mut Incident| incident.key.cause == UNKNOWN && key.cause != UNKNOWN && !known;
+        if let Some(incident) = self.incidents.values_mut().filter(open).find(unknown) {
+            enter(incident, due);
+            (incident.key, incident.symptom, incident.told) = (key, due.symptom, told);
+            let id = incident.id.clone();
+            return Touched::incident(&id).with_digest(incident).note(&id, Note::Opened);
+        }
+        // A cause that was known does not become unknown because it cannot be read once.
+        let holds = |incident: &&mut Incident| key.cause == UNKNOWN && incident.pods.contains(&due.pod);
+        if let Some(incident) = self.incidents.values_mut().filter(open).find(holds) {
+            enter(incident, due);
+            return Touched::incident(&incident.id).with_digest(incident);
+        }
         let recent = |incident: &&mut Incident| match incident.state {
             State::Resolved { at } => now.duration_since(at) < REOPEN_WITHIN,
             _ => true,
         };
-        if let Some(incident) = self.incidents.values_mut().filter(|incident| incident.key == key).find(recent) {
+        // What many share is told once in each channel, so that every team hears of it.
+        let same =
+            |incident: &&mut Incident| incident.key == key && (incident.routed == channel || !incident.is_shared());
+        if let Some(incident) = self.incidents.values_mut().filter(same).find(recent) {
             let was_open = incident.is_open();
             enter(incident, due);
-            incident.told = told;
+            if incident.workloads.len() < 2 {
+                incident.told = told;
+            }
             let id = incident.id.clone();
             let touched = Touched::incident(&id).with_digest(incident);
             if was_open {
@@ -128,6 +157,8 @@ impl Book {
             incident.state = State::Open;
             incident.reopened += 1;
             incident.since = due.since;
+            (incident.first, incident.last) = (None, None);
+            incident.helped.clear();
             return touched.note(&id, Note::Reopened);
         }
         let id = self.new_id(&key, now);
@@ -143,6 +174,11 @@ impl Book {
             nodes: BTreeSet::new(),
             calm_since: None,
             told,
+            workloads: BTreeSet::new(),
+            first: None,
+            last: None,
+            helped: Vec::new(),
+            routed: channel.to_owned(),
             channel: channel.to_owned(),
             placed: false,
             digest: None,
@@ -247,6 +283,28 @@ impl Book {
         touched
     }
 
+    /// The workload of an incident was looked at.
+    pub fn scoped(&mut self, id: &str, scope: Scope) -> Touched {
+        let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.is_open()) else {
+            return Touched::default();
+        };
+        if incident.last.as_ref() == Some(&scope) || incident.workload().is_none() {
+            return Touched::default();
+        }
+        incident.first.get_or_insert_with(|| scope.clone());
+        incident.last = Some(scope);
+        Touched::incident(id).with_digest(incident)
+    }
+
+    /// A person had something done about an incident.
+    pub fn helped(&mut self, id: &str, helped: Helped) -> Touched {
+        let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.is_open()) else {
+            return Touched::default();
+        };
+        incident.helped.push(helped);
+        Touched::incident(id)
+    }
+
     /// A person says that they look after it.
     pub fn acknowledge(&mut self, id: &str, by: &str, now: Timestamp) -> Touched {
         let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.state == State::Open) else {
@@ -257,13 +315,13 @@ impl Book {
     }
 
     /// Does what time alone brings: resolves what has been calm for long enough, reminds of what nobody looks after.
-    /// `still` tells whether a subject has pods in trouble that are not due yet.
-    pub fn tick(&mut self, now: Timestamp, pace: Pace, still: impl Fn(&Key) -> bool) -> Touched {
+    /// `still` tells whether it may not be over: there are pods in trouble that are not due yet.
+    pub fn tick(&mut self, now: Timestamp, pace: Pace, still: impl Fn(&Incident) -> bool) -> Touched {
         let mut touched = Touched::default();
         for incident in self.incidents.values_mut() {
             if let Some(calm) = incident.calm_since
                 && now.duration_since(calm) >= pace.hold_down
-                && !still(&incident.key)
+                && !still(incident)
             {
                 incident.calm_since = None;
                 incident.state = State::Resolved { at: calm };
@@ -336,6 +394,7 @@ impl Touched {
 
 fn enter(incident: &mut Incident, due: &Due) {
     incident.pods.insert(due.pod.clone());
+    incident.workloads.insert(Subject::of(&due.workload));
     incident.nodes.extend(due.node.clone());
     incident.most = incident.most.max(incident.pods.len());
     incident.since = incident.since.min(due.since);

@@ -1,5 +1,6 @@
 //! An incident: one workload or node, one cause, from the first pod that is due until the last one is well.
 
+use super::scope::Scope;
 use super::state::PodKey;
 use super::stuck::Symptom;
 use crate::facts::Workload;
@@ -11,8 +12,20 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
-    Workload { kind: String, namespace: String, name: String },
-    Node { name: String },
+    Workload {
+        kind: String,
+        namespace: String,
+        name: String,
+    },
+    Node {
+        name: String,
+    },
+    /// Something that many workloads share: a registry, a storage class, a quota. `kind` as in a diagnosis.
+    Shared {
+        kind: String,
+        namespace: String,
+        name: String,
+    },
 }
 
 impl Subject {
@@ -25,19 +38,22 @@ impl Subject {
         }
     }
 
-    /// Returns how people name it: `prod/manage`, `node a3`.
+    /// Returns how people name it: `prod/manage`, `node a3`, `registry registry.example`.
     pub fn name(&self) -> String {
         match self {
             Self::Workload { namespace, name, .. } => format!("{namespace}/{name}"),
             Self::Node { name } => format!("node {name}"),
+            Self::Shared { kind, namespace, name } if namespace.is_empty() => format!("{kind} {name}"),
+            Self::Shared { kind, namespace, name } => format!("{kind} {namespace}/{name}"),
         }
     }
 
-    /// Returns the namespace it lies in; a node lies in none.
+    /// Returns the namespace it lies in; a node and what is the cluster's lie in none.
     pub fn namespace(&self) -> Option<&str> {
         match self {
             Self::Workload { namespace, .. } => Some(namespace),
             Self::Node { .. } => None,
+            Self::Shared { namespace, .. } => Some(namespace.as_str()).filter(|namespace| !namespace.is_empty()),
         }
     }
 }
@@ -65,8 +81,15 @@ pub struct Told {
     pub summary: Spoken,
     /// The first thing to do.
     pub fix: Option<Spoken>,
-    /// How many pods the workload wants, where that was read.
-    pub wanted: Option<usize>,
+}
+
+/// Something that a person had podoctor do about an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Helped {
+    /// The remedy's id.
+    pub remedy: String,
+    pub by: String,
+    pub at: Timestamp,
 }
 
 /// Where an incident stands.
@@ -103,6 +126,20 @@ pub struct Incident {
     /// Since when no pod is in trouble any more; resolved after the hold-down.
     pub calm_since: Option<Timestamp>,
     pub told: Told,
+    /// The workloads that the pods belong to, those that are well again too.
+    #[serde(default)]
+    pub workloads: BTreeSet<Subject>,
+    /// The workload as it was in the beginning, and as it is now; not for what has several.
+    #[serde(default)]
+    pub first: Option<Scope>,
+    #[serde(default)]
+    pub last: Option<Scope>,
+    /// What was done about it through podoctor.
+    #[serde(default)]
+    pub helped: Vec<Helped>,
+    /// Where the routes want it told; it is told in `channel`, which is another one where that was closed.
+    #[serde(default)]
+    pub routed: String,
     pub channel: String,
     /// It was given a message of its own, or a digest.
     pub placed: bool,
@@ -120,6 +157,20 @@ impl Incident {
     /// Returns true while it is not resolved.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Resolved { .. })
+    }
+
+    /// Returns true where it is about something that many workloads share.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.key.subject, Subject::Shared { .. })
+    }
+
+    /// Returns the workload, where there is just one.
+    pub fn workload(&self) -> Option<&Subject> {
+        match &self.key.subject {
+            workload @ Subject::Workload { .. } => Some(workload),
+            Subject::Shared { .. } if self.workloads.len() == 1 => self.workloads.first(),
+            _ => None,
+        }
     }
 }
 

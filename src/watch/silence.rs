@@ -39,7 +39,7 @@ fn fits(target: &Target, subject: &Subject) -> bool {
             What::Workload { namespace: wanted, kind, name: wanted_name },
             Subject::Workload { kind: own, namespace, name },
         ) => wanted == namespace && kind.name() == own && wanted_name == name,
-        (_, Subject::Node { .. }) => false,
+        (_, Subject::Node { .. } | Subject::Shared { .. }) => false,
     }
 }
 

@@ -210,6 +210,8 @@ impl ClusterState {
                 self.silent.contains_key(name) && suspect.pod.spec.node_name.as_ref() == Some(name)
             }
             Subject::Workload { .. } => Subject::of(&Workload::of_pod(&suspect.pod.metadata)) == *subject,
+            // Whoever asks about what is shared asks about each of its workloads.
+            Subject::Shared { .. } => false,
         })
     }
 

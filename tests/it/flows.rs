@@ -11,6 +11,7 @@ mod data;
 mod delivery;
 mod hostile;
 mod http;
+mod incidents;
 mod mistakes;
 mod own_causes;
 mod proxy;

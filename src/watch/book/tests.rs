@@ -113,3 +113,48 @@ fn a_thread_is_reminded_three_times_unless_somebody_looks_after_it() {
     assert_eq!(book.acknowledge(&id, "U1", at(9_000)).notes, [(id.clone(), Note::Acknowledged { by: "U1".into() })]);
     assert_eq!(book.acknowledge(&id, "U2", at(9_001)), Touched::default(), "the first one has it");
 }
+
+#[test]
+fn what_many_workloads_share_is_one_incident_in_each_channel() {
+    let mut book = Book::default();
+    let registry = Subject::Shared { kind: "registry".into(), namespace: String::new(), name: "r.example".into() };
+    let key = Key { cluster: "c".into(), subject: registry, cause: "registry-unreachable".into() };
+    let mut ids = BTreeSet::new();
+    for n in 0..50 {
+        let due = due(&format!("w{n}"), &format!("w{n}-1"));
+        ids.extend(book.sick(key.clone(), &due, Told::default(), "C1", at(0)).incidents);
+    }
+    assert_eq!(ids.len(), 1);
+    assert!(book.join("c", &due("w7", "w7-2")).is_some(), "its next pod needs no diagnosis");
+    assert!(book.join("c", &due("other", "other-1")).is_none());
+    let id = ids.pop_first().expect("an incident");
+    assert_eq!((book.incidents[&id].pods.len(), book.incidents[&id].workloads.len()), (51, 50));
+    // Another team hears of it in its own channel, also where it is told in a third one because that is closed.
+    let theirs = book.sick(key.clone(), &due("x", "x-1"), Told::default(), "C2", at(1)).incidents;
+    assert!(!theirs.contains(&id));
+    book.incidents.get_mut(theirs.first().expect("an incident")).expect("there").channel = "C1".into();
+    assert_eq!(book.sick(key, &due("y", "y-1"), Told::default(), "C2", at(2)).incidents, theirs);
+}
+
+#[test]
+fn an_incident_learns_its_cause_and_does_not_unlearn_it() {
+    let mut book = Book::default();
+    let due = due("web", "web-1");
+    let key = |cause: &str| Key { cluster: "c".into(), subject: Subject::of(&due.workload), cause: cause.into() };
+    let id = book.sick(key(UNKNOWN), &due, Told::default(), "C1", at(0)).incidents.pop_first().expect("an incident");
+    assert_eq!(book.sick(key("cgroup-oom"), &due, Told::default(), "C1", at(9)).notes, [(id.clone(), Note::Opened)]);
+    assert_eq!(book.sick(key(UNKNOWN), &due, Told::default(), "C1", at(19)).notes, []);
+    assert_eq!((book.incidents.len(), book.incidents[&id].key.cause.as_str()), (1, "cgroup-oom"));
+}
+
+#[test]
+fn a_workload_is_compared_with_itself_from_the_beginning_on() {
+    let mut book = Book::default();
+    let id = sick(&mut book, "web", "web-1", at(0));
+    let scope = |serving| Scope { wanted: Some(3), serving: Some(serving), ..Scope::default() };
+    assert_eq!(book.scoped(&id, scope(0)).incidents.len(), 1);
+    assert_eq!(book.scoped(&id, scope(0)), Touched::default(), "nothing new, nothing to say");
+    book.scoped(&id, scope(3));
+    let incident = &book.incidents[&id];
+    assert_eq!((incident.first.clone(), incident.last.clone()), (Some(scope(0)), Some(scope(3))));
+}

@@ -42,6 +42,7 @@ fn of_namespace(facts: &Facts<'_>) -> Option<Finding> {
     let workload = facts.workload();
     let namespace = &workload.namespace;
     Finding::confirmed(&CAUSE)
+        .shares("quota", namespace, quota)
         .because(refused.evidence)
         .says(
             format!("{workload} cannot make its pods: quota {quota} allows {limited}, {used} is used, and {requested} more is asked for."),

@@ -1,0 +1,58 @@
+//! Reads the workload of an incident: one object, and where the end is near a few of its pods.
+
+use crate::cluster::{Cluster, ReadError, Resource};
+use crate::facts::Workload;
+use crate::watch::incident::Subject;
+use crate::watch::scope::Owner;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long after a pod's change its owner is read: the controllers count first.
+pub const SETTLES: Duration = Duration::from_millis(800);
+/// How long a reading may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many pods are looked at for the nodes they run on.
+const PODS: &str = "10";
+
+/// Returns the workload that a subject is.
+pub fn workload(subject: &Subject) -> Option<Workload> {
+    match subject {
+        Subject::Workload { kind, namespace, name } => {
+            Some(Workload { kind: kind.clone(), namespace: namespace.clone(), name: name.clone() })
+        }
+        Subject::Node { .. } | Subject::Shared { .. } => None,
+    }
+}
+
+/// Reads a workload; `None` = its kind is none that is read, or it could not be.
+pub async fn read(cluster: &Cluster, workload: &Workload, with_nodes: bool) -> Option<Owner> {
+    let resource = Resource::of_kind(&workload.kind)?;
+    let path = resource.object(&workload.namespace, &workload.name);
+    match timeout(PATIENCE, read_object(cluster, workload, &path, with_nodes)).await {
+        Ok(Ok(owner)) => Some(owner),
+        Ok(Err(ReadError::NotFound(_))) => Some(Owner::gone()),
+        Ok(Err(error)) => {
+            tracing::debug!(%workload, %error, "a workload cannot be read: {error}");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+async fn read_object(cluster: &Cluster, workload: &Workload, path: &str, with_nodes: bool) -> Result<Owner, ReadError> {
+    let mut owner = Owner::read(&workload.kind, &json(&cluster.get(path).await?)?);
+    if let Some(selector) = owner.selector.as_deref().filter(|_| with_nodes) {
+        let query = [("labelSelector", selector), ("limit", PODS)];
+        let pods = json(&cluster.get(&Resource::Pods.list(&workload.namespace, &query)).await?)?;
+        let pods = pods["items"].as_array().into_iter().flatten();
+        let there = pods.filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_none());
+        let nodes = there.filter_map(|pod| pod.pointer("/spec/nodeName")?.as_str());
+        owner.scope.nodes = nodes.map(str::to_owned).collect();
+    }
+    Ok(owner)
+}
+
+fn json(text: &str) -> Result<Value, ReadError> {
+    serde_json::from_str(text).map_err(|error| ReadError::Other(error.to_string()))
+}
