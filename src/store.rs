@@ -17,6 +17,10 @@ pub enum Kind {
     Remedy,
     /// Something that was asked, confirmed, refused or done; never changed, never removed.
     Audit,
+    /// An incident that is over, for the history.
+    Past,
+    /// Something that is told once: a channel that is closed, the report of a day.
+    Notice,
 }
 
 impl Kind {
@@ -28,6 +32,8 @@ impl Kind {
             Self::Silence => "silence",
             Self::Remedy => "remedy",
             Self::Audit => "audit",
+            Self::Past => "past",
+            Self::Notice => "notice",
         }
     }
 }
@@ -61,6 +67,8 @@ pub enum StoreError {
 pub trait Store: Send + Sync {
     /// Returns all records of a kind, by id, as JSON.
     fn list(&self, kind: Kind) -> impl Future<Output = Result<Vec<Record<String>>, StoreError>> + Send;
+    /// Returns the ids of all records of a kind, in order.
+    fn ids(&self, kind: Kind) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
     /// Puts a record where `expected` is its version (zero = it is not there yet); returns the new version.
     fn put(
         &self,

@@ -7,7 +7,7 @@ use super::answers::{self, Answers, Known};
 use super::ask::Answered;
 use super::clusters::Clusters;
 use super::watching::{Ask as AskWatch, Event, Reaction};
-use super::{ask, quiet, remedying, status};
+use super::{ask, home, quiet, remedying, status};
 use crate::access::{self, Refusal, Who};
 use crate::chat::command::{self, Request};
 use crate::chat::front::{Front, FrontError, Incoming, Place, Posted, What};
@@ -15,10 +15,10 @@ use crate::diagnosis::{Catalogue, Language};
 use crate::gather::pasted;
 use crate::question::nearest;
 use crate::render::message::{Message, Reply};
-use crate::render::{alert, catalogue, guidance};
+use crate::render::{alert, catalogue, guidance, overview};
 use crate::settings::{self, InForce, Settings};
 use crate::target::{Target, What as TargetWhat};
-use crate::watch::incident::Address;
+use crate::watch::incident::{Address, Incident};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +83,10 @@ impl<F: Front> Desk<F> {
                 let said = self.answer_text(text, written.unwrap_or(now), incoming, now, language).await;
                 self.say_in_thread(incoming, message, said).await
             }
+            What::Click { action, value, .. } if action == overview::DIAGNOSE => {
+                let said = self.answer(&command::parse(value), value, incoming, true, now, language).await;
+                self.say_to_command(incoming, said, language).await
+            }
             What::Click { message, action, .. } => match reaction_of_button(action) {
                 Some(reaction) => self.react(incoming, message, reaction, language).await,
                 None => Ok(()),
@@ -91,7 +95,8 @@ impl<F: Front> Desk<F> {
                 Some(reaction) => self.react(incoming, message, reaction, language).await,
                 None => Ok(()),
             },
-            What::Reaction { .. } | What::HomeOpened => Ok(()),
+            What::HomeOpened => self.home(incoming, now, language).await,
+            What::Reaction { .. } => Ok(()),
         }
     }
 
@@ -169,6 +174,7 @@ impl<F: Front> Desk<F> {
                     Err(why) => Said::Openly(guidance::sorry(text, &why, asker, language).into()),
                 }
             }
+            Request::Again => Said::Quietly(quiet::again(self.watch.as_ref(), &incoming.place, language).await),
             Request::Unclear(unclear) => {
                 Said::Openly(guidance::sorry(text, &guidance::unclear(unclear, language), asker, language).into())
             }
@@ -195,7 +201,24 @@ impl<F: Front> Desk<F> {
         Ok(())
     }
 
-    async fn may_ask(&self, request: &Request, incoming: &Incoming) -> Result<(), Refusal> {
+    /// Shows a person what is open, of what that person may ask about.
+    async fn home(&self, incoming: &Incoming, now: Timestamp, language: Language) -> Result<(), FrontError> {
+        let settings = self.settings.get();
+        let who = self.who(incoming).await;
+        let mut open = home::open(self.watch.as_ref()).await;
+        let may = |incident: &Incident| {
+            let namespace = incident.key.subject.namespace();
+            access::may_ask(&settings.access, &self.own_team, &who, &incident.key.cluster, namespace).is_ok()
+        };
+        open.retain(may);
+        let page = match self.may_ask(&Request::Silences, incoming).await {
+            Err(refusal) if open.is_empty() => guidance::refused(&refusal, language),
+            _ => overview::home(&open, now, language),
+        };
+        self.front.show_home(&incoming.person, &page).await
+    }
+
+    async fn who(&self, incoming: &Incoming) -> Who {
         let mut who = Who {
             id: incoming.person.id.clone(),
             team: incoming.person.team.clone(),
@@ -209,6 +232,12 @@ impl<F: Front> Desk<F> {
                 who.groups.push(group.to_owned());
             }
         }
+        who
+    }
+
+    async fn may_ask(&self, request: &Request, incoming: &Incoming) -> Result<(), Refusal> {
+        let who = self.who(incoming).await;
+        let rules = &self.settings.get().access;
         let named = match request {
             Request::Diagnose(target)
             | Request::Silence { target, .. }

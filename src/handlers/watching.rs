@@ -14,33 +14,40 @@ mod keep;
 mod owner;
 mod people;
 mod publish;
+mod report;
 mod route;
+mod tally;
 
-pub use people::{Ask, Reaction};
+pub use people::{Again, Ask, Reaction};
 
 use super::clusters::Clusters;
 use crate::chat::front::Front;
 use crate::cluster::{Cluster, Seen};
 use crate::diagnosis::{Diagnosis, Verdict};
+use crate::facts::Workload;
 use crate::facts::lean::{LeanNode, LeanPod};
+use crate::metrics::Metrics;
 use crate::settings::{HumanDuration, InForce};
 use crate::store::{Store, StoreError};
+use crate::target::{Target, What};
 use crate::watch::book::{Book, Pace, Storm, Touched, UNKNOWN};
 use crate::watch::incident::{Incident, Key};
 use crate::watch::scope::{Owner, Scope};
 use crate::watch::silence::Silence;
-use crate::watch::state::{ClusterState, Due, Over};
+use crate::watch::state::{ClusterState, Due, Over, PodKey};
+use crate::watch::threshold;
 use diagnose::{alike, diagnose, sure, told};
 use jiff::{SignedDuration, Timestamp};
 use keep::Keeper;
-use publish::{Publisher, Shown};
+use publish::{Channels, Publisher, Shown};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tally::Tally;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// How many pods are diagnosed at once for alerts. Each holds what it reads; when much is sick at once, the first alerts
 /// wait for their companions anyway.
@@ -72,6 +79,11 @@ pub enum Event {
         scope: Option<Box<Scope>>,
     },
     Shown(Shown),
+    /// What came of saying a report.
+    Reported {
+        id: String,
+        outcome: Result<(), String>,
+    },
     Asked(Ask),
 }
 
@@ -82,6 +94,8 @@ pub struct Diagnosed {
     outcome: Result<Diagnosis, NotDiagnosed>,
     /// The pod's workload; `None` = it could not be read.
     owner: Option<Owner>,
+    /// What the pod's workload and namespace say to us.
+    annotations: BTreeMap<String, String>,
 }
 
 enum NotDiagnosed {
@@ -112,6 +126,13 @@ pub struct Watching<F, S> {
     events: mpsc::Sender<Event>,
     /// What the time is: the loop is woken by it.
     clock: fn() -> Timestamp,
+    tally: Tally,
+    /// What is looked at; `None` = everything.
+    only: Option<Target>,
+    /// What is sick already is told one by one, too.
+    no_summary: bool,
+    /// A report is being said; it is tried again at this moment.
+    reporting: Option<Timestamp>,
     /// Since when something is waiting to be told.
     unplaced: Option<Timestamp>,
     /// Clusters whose list is not worked off yet: what is sick there was so before.
@@ -151,9 +172,27 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             settings,
             events,
             clock,
+            tally: Tally::new(Arc::default()),
+            only: None,
+            no_summary: false,
+            reporting: None,
             unplaced: None,
             starting: BTreeSet::new(),
         })
+    }
+
+    /// Counts there.
+    #[must_use]
+    pub fn metered(mut self, metrics: Arc<Metrics>) -> Self {
+        self.tally = Tally::new(metrics);
+        self
+    }
+
+    /// Looks at a target alone, or at everything, and tells one by one what is sick already.
+    #[must_use]
+    pub fn one_by_one(mut self, only: Option<Target>) -> Self {
+        (self.only, self.no_summary) = (only, true);
+        self
     }
 
     /// Watches until nothing can come in any more.
@@ -190,8 +229,15 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         let states = self.states.values().filter_map(ClusterState::next);
         let place = self.unplaced.and_then(|since| since.saturating_add(GATHER).ok());
         let silences = self.silences.values().map(|silence| silence.until);
-        let book = self.book.next(self.pace());
-        states.chain(place).chain(silences).chain(book).chain(self.publisher.next()).min().map(|at| at.max(now))
+        let book = self.book.next(self.pace()).into_iter().chain(self.book.heard_at(now));
+        states
+            .chain(place)
+            .chain(silences)
+            .chain(book)
+            .chain(self.publisher.next())
+            .chain(self.next_report(now))
+            .min()
+            .map(|at| at.max(now))
     }
 
     async fn take(&mut self, event: Event, now: Timestamp) {
@@ -201,11 +247,18 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             Event::Diagnosed(diagnosed) => self.diagnosed(*diagnosed, now).await,
             Event::Scoped { incident, scope } => self.scoped(&incident, scope).await,
             Event::Shown(shown) => self.shown(shown, now).await,
+            Event::Reported { id, outcome } => self.reported(&id, outcome, now).await,
             Event::Asked(ask) => self.asked(ask, now).await,
         }
     }
 
     async fn pod(&mut self, cluster: &str, seen: Seen<LeanPod>, now: Timestamp) {
+        self.tally.saw(cluster, "pods", &seen, now);
+        if let (Some(only), Seen::There(pod)) = (&self.only, &seen)
+            && !concerns(only, pod)
+        {
+            return;
+        }
         let settings = self.settings.get();
         let Some(state) = self.states.get_mut(cluster) else { return };
         let over = match seen {
@@ -232,6 +285,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     }
 
     async fn node(&mut self, cluster: &str, seen: Seen<LeanNode>, now: Timestamp) {
+        self.tally.saw(cluster, "nodes", &seen, now);
         let settings = self.settings.get();
         let Some(state) = self.states.get_mut(cluster) else { return };
         let over = match seen {
@@ -258,6 +312,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
 
     /// Does what is due.
     async fn work(&mut self, now: Timestamp) {
+        self.tally.looks(&self.states, now);
         let mut touched = Touched::default();
         for cluster in self.clusters.iter().cloned().collect::<Vec<_>>() {
             let Some(state) = self.states.get_mut(&cluster.name) else { continue };
@@ -274,13 +329,17 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             }
         }
         self.look_at(&touched.incidents);
-        self.silences.retain(|_, silence| silence.until > now);
+        self.end_silences(now).await;
+        if self.book.heard_at(now).is_some_and(|at| at <= now) {
+            self.unplaced.get_or_insert(now);
+        }
         let ready = self.asked.is_empty() || self.unplaced.is_some_and(|since| now.duration_since(since) >= GATHER);
         if ready && self.unplaced.take().is_some() {
             let storm = self.storm();
             let silences = &self.silences;
-            let quiet = |key: &Key| silences.values().any(|silence| silence.covers(key, now));
-            touched.add(self.book.place(!self.starting.is_empty(), storm, now, quiet));
+            let silenced = |incident: &Incident| silences.values().any(|silence| silence.covers(incident, now));
+            let at_start = !self.starting.is_empty() && !self.no_summary;
+            touched.add(self.book.place(at_start, storm, now, silenced));
         }
         if self.asked.is_empty() {
             self.starting.retain(|cluster| self.states.get(cluster).is_some_and(ClusterState::is_listing));
@@ -294,11 +353,28 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             looked_at.contains_key(&incident.id)
                 || state.is_some_and(|state| subjects.any(|subject| state.has_suspects_of(subject)))
         };
-        touched.add(self.book.tick(now, self.pace(), still));
+        let silences = &self.silences;
+        let silenced = |incident: &Incident| silences.values().any(|silence| silence.covers(incident, now));
+        touched.add(self.book.tick(now, self.pace(), still, silenced));
         self.show(touched).await;
         self.publisher.retry(now, &self.book);
+        self.report(now).await;
         let (incidents, digests) = self.book.forget(now);
         self.keeper.forget(&incidents, &digests).await;
+        self.tally.keeps(&self.states, &self.book);
+        let history = self.settings.get().store.history;
+        self.keeper.prune(history, now).await;
+    }
+
+    /// Ends the silences whose time is over: what they covered is heard of from now on.
+    async fn end_silences(&mut self, now: Timestamp) {
+        let ended: Vec<String> =
+            self.silences.values().filter(|silence| silence.until <= now).map(|silence| silence.id.clone()).collect();
+        for id in ended {
+            self.silences.remove(&id);
+            self.keeper.forget_silence(&id).await;
+            self.unplaced.get_or_insert(now);
+        }
     }
 
     fn pace(&self) -> Pace {
@@ -323,24 +399,41 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         waiting.or_default();
         self.unplaced.get_or_insert(now);
         let (cluster, slots, events) = (cluster.clone(), self.slots.clone(), self.events.clone());
-        let (catalogue, clock) = (self.settings.catalogue(), self.clock);
+        let (catalogue, clock, metrics) = (self.settings.catalogue(), self.clock, self.tally.metrics.clone());
         self.tasks.spawn(async move {
             let Ok(_slot) = slots.acquire().await else { return };
-            let (outcome, owner) = tokio::join!(
+            let started = Instant::now();
+            let (outcome, owner, of_namespace) = tokio::join!(
                 diagnose(&cluster, &due.pod, clock(), &catalogue),
                 owner::read(&cluster, &due.workload, false),
+                owner::annotations_of_namespace(&cluster, &due.pod.namespace),
             );
-            let diagnosed = Diagnosed { cluster: cluster.name, due, outcome, owner };
+            metrics.diagnosis_seconds.observe(started.elapsed().as_secs_f64());
+            // What the workload says goes before what its namespace says.
+            let mut annotations = of_namespace;
+            annotations.extend(owner.iter().flat_map(|owner| owner.annotations.clone()));
+            let diagnosed = Diagnosed { cluster: cluster.name, due, outcome, owner, annotations };
             // Nobody listens any more only when all ends.
             let _ = events.send(Event::Diagnosed(Box::new(diagnosed))).await;
         });
     }
 
     async fn diagnosed(&mut self, diagnosed: Diagnosed, now: Timestamp) {
-        let Diagnosed { cluster, due, outcome, owner } = diagnosed;
+        let Diagnosed { cluster, due, outcome, owner, annotations } = diagnosed;
         let waiting = self.asked.remove(&alike(&cluster, &due)).unwrap_or_default();
         let Some(state) = self.states.get_mut(&cluster) else { return };
-        let all: Vec<Due> = std::iter::once(due).chain(waiting).filter(|due| state.is_due(&due.pod)).collect();
+        let mut all: Vec<Due> = std::iter::once(due).chain(waiting).filter(|due| state.is_due(&due.pod)).collect();
+        // The workload or its namespace may allow more time than the settings do.
+        all.retain(|due| match threshold::annotated(&annotations, due.symptom) {
+            Some(allowed) if !state.sets_its_threshold(&due.pod) => {
+                let at = due.since.saturating_add(allowed).unwrap_or(Timestamp::MAX);
+                if at > now {
+                    state.again(&due.pod, at);
+                }
+                at <= now
+            }
+            _ => true,
+        });
         let again = |state: &mut ClusterState, after: SignedDuration| {
             for due in &all {
                 state.again(&due.pod, now.saturating_add(after).unwrap_or(Timestamp::MAX));
@@ -355,15 +448,18 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             }
             Ok(diagnosis) => diagnosis,
         };
-        if matches!(diagnosis.verdict, Verdict::Healthy | Verdict::Completed | Verdict::Waiting) {
-            return again(state, ASK_AGAIN);
-        }
         let Some(first) = all.first() else { return };
+        if matches!(diagnosis.verdict, Verdict::Healthy | Verdict::Completed | Verdict::Waiting) {
+            again(state, ASK_AGAIN);
+            // Whoever asked for it is told that it is only waiting.
+            return self.say_again(&cluster, &first.pod.clone(), &diagnosis);
+        }
         let finding = sure(&diagnosis);
         let cause = finding.map_or(UNKNOWN, |finding| finding.cause.id);
         let subject = diagnose::subject(first, finding);
         let key = Key { cluster: cluster.clone(), subject, cause: cause.to_owned() };
-        let Some(channel) = route::channel(&self.settings.get(), &cluster, first) else {
+        let annotated = annotations.get(route::ANNOTATION);
+        let Some((channel, quiet)) = route::channel(&self.settings.get(), &cluster, first, annotated) else {
             tracing::warn!(cluster, pod = %first.pod, "no channel to tell it in: set slack.default_channel or routes");
             return;
         };
@@ -374,12 +470,26 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         }
         for id in touched.incidents.clone() {
             self.publisher.learn(&id, &diagnosis, &channel);
+            if let Some(incident) = self.book.incidents.get_mut(&id) {
+                incident.quiet.clone_from(&quiet);
+            }
             if let Some(owner) = &owner {
                 touched.add(self.book.scoped(&id, owner.scope.clone()));
             }
         }
         self.unplaced.get_or_insert(now);
         self.show(touched).await;
+    }
+
+    /// Says what a diagnosis came to where a person asked for it.
+    fn say_again(&mut self, cluster: &str, pod: &PodKey, diagnosis: &Diagnosis) {
+        let asked = |incident: &&Incident| incident.key.cluster == cluster && incident.pods.contains(pod);
+        let Some(incident) = self.book.open().find(asked).filter(|incident| self.publisher.awaits(&incident.id)) else {
+            return;
+        };
+        let (id, channel) = (incident.id.clone(), incident.channel.clone());
+        self.publisher.learn(&id, diagnosis, &channel);
+        self.publisher.show(&Touched { incidents: [id].into(), ..Touched::default() }, &self.book);
     }
 
     /// Has the workloads of incidents looked at: how many pods they want, how many serve, and what changed.
@@ -428,8 +538,36 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     }
 
     async fn shown(&mut self, shown: Shown, now: Timestamp) {
-        let touched = self.publisher.shown(shown, &mut self.book, now);
+        let (touched, channels) = self.publisher.shown(shown, &mut self.book, now);
         self.keeper.keep(&touched, &self.book).await;
+        match channels {
+            Some(Channels::Open(channel)) => self.keeper.may_be_told(&closed(&channel)).await,
+            Some(Channels::Closed { channel, code }) => {
+                if self.keeper.tell_once(&closed(&channel), now).await {
+                    let named_by = route::named_by(&self.settings.get(), &channel);
+                    self.publisher.tell_closed(&channel, &code, &named_by);
+                }
+            }
+            None => {}
+        }
         self.publisher.show(&Touched::default(), &self.book);
     }
+}
+
+/// Returns true where a target means a pod.
+fn concerns(target: &Target, pod: &LeanPod) -> bool {
+    match &target.what {
+        What::Cluster => true,
+        What::Namespace(namespace) => pod.namespace() == namespace,
+        What::Pod { namespace, prefix } => pod.namespace() == namespace && pod.name().starts_with(prefix),
+        What::Workload { namespace, kind, name } => {
+            let workload = Workload::of_pod(&pod.metadata);
+            pod.namespace() == namespace && workload.kind == kind.name() && workload.name == *name
+        }
+    }
+}
+
+/// Returns the id of the notice that a channel cannot be used.
+fn closed(channel: &str) -> String {
+    format!("closed-{channel}")
 }

@@ -17,6 +17,8 @@ pub const MUTE: &str = "incident-mute";
 pub const AGAIN: &str = "incident-again";
 /// How many incidents a digest names in its message; all of them are in its thread.
 const IN_DIGEST: usize = 3;
+/// How many incidents a history tells.
+const IN_HISTORY: usize = 20;
 /// How many workloads the small print names, of what hits several.
 const WORKLOADS: usize = 3;
 /// How many nodes the small print names.
@@ -193,8 +195,16 @@ fn small_print(incident: &Incident, language: Language) -> Line {
             Language::Chinese => format!("复发 {} 次", incident.reopened),
         })]);
     }
-    if let State::Acknowledged { by, .. } = &incident.state {
-        parts.push(vec![plain(pick(language, "looked after by ", "处理人 ")), Span::Person(by.clone())]);
+    if let State::Acknowledged { by, at } = &incident.state {
+        parts.push(vec![
+            plain(pick(language, "looked after by ", "处理人 ")),
+            Span::Person(by.clone()),
+            plain(pick(language, " since ", "，自 ")),
+            Span::Time(*at),
+        ]);
+    }
+    if let Some(until) = incident.muted.filter(|_| incident.is_open()) {
+        parts.push(vec![plain(pick(language, "silenced until ", "静默至 ")), Span::Time(until)]);
     }
     super::answer::dotted(parts)
 }
@@ -206,6 +216,18 @@ pub fn note(note: &Note, incident: &Incident, language: Language) -> Option<Mess
         Note::Acknowledged { by } => match language {
             Language::English => vec![plain("👀 "), Span::Person(by.clone()), plain(" looks after it.")],
             Language::Chinese => vec![plain("👀 "), Span::Person(by.clone()), plain(" 正在处理。")],
+        },
+        Note::Muted { by, .. } => match language {
+            Language::English => {
+                vec![
+                    plain("🔕 "),
+                    Span::Person(by.clone()),
+                    plain(" does not want to hear of it for 2 h; it is still watched."),
+                ]
+            }
+            Language::Chinese => {
+                vec![plain("🔕 "), Span::Person(by.clone()), plain(" 将其静默 2 小时；监视仍在继续。")]
+            }
         },
         Note::Resolved { after } => resolved(*after, incident, language),
         Note::Reopened => {
@@ -249,6 +271,10 @@ pub fn digest(digest: &Digest, incidents: &[&Incident], language: Language) -> (
     let open = incidents.iter().filter(|incident| incident.is_open()).count();
     let all = incidents.len();
     let head = match (language, open, digest.at_start) {
+        (Language::English, _, _) if digest.held => {
+            format!("🌙 {all} things broke in quiet hours; {open} are still open")
+        }
+        (Language::Chinese, _, _) if digest.held => format!("🌙 静默时段内有 {all} 项异常，其中 {open} 项仍未恢复"),
         (Language::English, 0, _) => format!("✅ all {all} of these are resolved"),
         (Language::Chinese, 0, _) => format!("✅ 这 {all} 项均已恢复"),
         (Language::English, _, true) => format!("🔴 {open} of {all} things were sick already when I started watching"),
@@ -257,7 +283,9 @@ pub fn digest(digest: &Digest, incidents: &[&Incident], language: Language) -> (
         (Language::Chinese, _, false) => format!("🔴 {all} 项同时异常，其中 {open} 项仍未恢复"),
     };
     let mut lines = vec![vec![Span::Strong(head)]];
-    lines.extend(incidents.iter().filter(|incident| incident.is_open()).take(IN_DIGEST).map(|i| entry(i, language)));
+    // What was held back is told even where it is over: nobody has heard of it.
+    let named = incidents.iter().filter(|incident| incident.is_open() || digest.held);
+    lines.extend(named.take(IN_DIGEST).map(|incident| entry(incident, language)));
     let small = pick(
         language,
         "all of them in the thread; /podoctor TARGET tells one whole",
@@ -272,7 +300,8 @@ pub fn digest(digest: &Digest, incidents: &[&Incident], language: Language) -> (
     (message, thread.collect())
 }
 
-fn entry(incident: &Incident, language: Language) -> Line {
+/// Returns an incident with its cause in one line.
+pub fn entry(incident: &Incident, language: Language) -> Line {
     let mut line = headline(incident, language);
     if incident.is_open() {
         line.push(plain(" · "));
@@ -303,6 +332,38 @@ pub fn silences(silences: &[Silence], language: Language) -> Message {
     Message { parts: lines.map(Part::Small).collect(), actions: vec![] }
 }
 
+/// Returns what is told, once, of a channel in which nothing can be said.
+pub fn closed(channel: &str, code: &str, named_by: &str, language: Language) -> Message {
+    let why = match (code, language) {
+        ("is_archived", Language::English) => "it is archived",
+        ("is_archived", Language::Chinese) => "该频道已归档",
+        ("channel_not_found", Language::English) => "there is no such channel, or I am not in it",
+        ("channel_not_found", Language::Chinese) => "没有这个频道，或我不在其中",
+        ("not_in_channel", Language::English) => "I am not in it",
+        ("not_in_channel", Language::Chinese) => "我不在该频道中",
+        (_, Language::English) => "it takes no messages of mine",
+        (_, Language::Chinese) => "该频道不接受我的消息",
+    };
+    let (channel, setting) = (Span::Code(channel.to_owned()), Span::Code(named_by.to_owned()));
+    let line = match language {
+        Language::English => vec![
+            plain("⚠️ I cannot tell alerts in "),
+            channel,
+            plain(format!(": {why} ({code}). They come here instead. It is named by ")),
+            setting,
+            plain(": correct that, or /invite @podoctor there."),
+        ],
+        Language::Chinese => vec![
+            plain("⚠️ 无法在 "),
+            channel,
+            plain(format!(" 发送告警：{why}（{code}），改为发送到这里。该频道来自 ")),
+            setting,
+            plain("：请更正，或在该频道中 /invite @podoctor。"),
+        ],
+    };
+    Message { parts: vec![Part::Lines(vec![line])], actions: vec![] }
+}
+
 /// Returns what is known of a target's past.
 pub fn history(target: &str, incidents: &[Incident], now: Timestamp, language: Language) -> Message {
     if incidents.is_empty() {
@@ -311,7 +372,8 @@ pub fn history(target: &str, incidents: &[Incident], now: Timestamp, language: L
             Language::Chinese => format!("没有关于 {target} 的记录。"),
         }]);
     }
-    let lines = incidents.iter().map(|incident| {
+    let more = incidents.len().saturating_sub(IN_HISTORY);
+    let lines = incidents.iter().take(IN_HISTORY).map(|incident| {
         let mut line = headline(incident, language);
         let ago = phrase::duration(now.duration_since(incident.opened), language);
         line.push(plain(match language {
@@ -321,7 +383,14 @@ pub fn history(target: &str, incidents: &[Incident], now: Timestamp, language: L
         line.extend(text(&incident.told.summary, language));
         line
     });
-    Message { parts: vec![Part::Lines(lines.collect())], actions: vec![] }
+    let message = Message { parts: vec![Part::Lines(lines.collect())], actions: vec![] };
+    if more == 0 {
+        return message;
+    }
+    message.with(Part::Small(vec![plain(match language {
+        Language::English => format!("and {more} older ones"),
+        Language::Chinese => format!("另有更早的 {more} 次"),
+    })]))
 }
 
 impl Spoken {

@@ -18,6 +18,14 @@ const REMINDERS: u32 = 3;
 /// At the start more than this many incidents are told in one summary.
 const SUMMARY_ABOVE: usize = 3;
 
+/// Why several incidents are told in one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    Storm,
+    Start,
+    Quiet,
+}
+
 /// What time alone does to incidents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -43,6 +51,11 @@ pub enum Note {
     Opened,
     Acknowledged {
         by: String,
+    },
+    /// A person does not want to hear of it for a while.
+    Muted {
+        by: String,
+        until: Timestamp,
     },
     Resolved {
         after: SignedDuration,
@@ -180,6 +193,9 @@ impl Book {
             helped: Vec::new(),
             routed: channel.to_owned(),
             channel: channel.to_owned(),
+            quiet: None,
+            held: false,
+            muted: None,
             placed: false,
             digest: None,
             message: None,
@@ -192,19 +208,38 @@ impl Book {
         Touched::incident(&id)
     }
 
-    /// Gives the incidents that are told nowhere yet their place: a message each, or in a storm and at the start one
-    /// digest a channel. What is `quiet` waits.
-    pub fn place(&mut self, at_start: bool, storm: Storm, now: Timestamp, quiet: impl Fn(&Key) -> bool) -> Touched {
+    /// Gives the incidents that are told nowhere yet their place: a message each, or in a storm, at the start and after
+    /// quiet hours one digest a channel. What is `silenced`, or in quiet hours, waits.
+    pub fn place(
+        &mut self,
+        at_start: bool,
+        storm: Storm,
+        now: Timestamp,
+        silenced: impl Fn(&Incident) -> bool,
+    ) -> Touched {
         while self.opened.front().is_some_and(|at| now.duration_since(*at) > storm.within) {
             self.opened.pop_front();
         }
-        let is_new = |incident: &Incident| incident.is_open() && !incident.placed && !quiet(&incident.key);
-        let mut new: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for incident in self.incidents.values().filter(|incident| is_new(incident)) {
-            new.entry(incident.channel.clone()).or_default().push(incident.id.clone());
-        }
         let mut touched = Touched::default();
-        for (channel, ids) in new {
+        let mut new: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
+        for incident in self.incidents.values_mut().filter(|incident| !incident.placed) {
+            // What came and went in quiet hours is told as well: somebody may want to know why the night was slow.
+            if !(incident.is_open() || incident.held) || silenced(incident) {
+                continue;
+            }
+            if incident.quiet_until(now).is_some() {
+                if !std::mem::replace(&mut incident.held, true) {
+                    touched.incidents.insert(incident.id.clone());
+                }
+                continue;
+            }
+            new.entry((incident.channel.clone(), incident.held)).or_default().push(incident.id.clone());
+        }
+        for ((channel, held), ids) in new {
+            if held {
+                touched.add(self.digest(&channel, &ids, Occasion::Quiet, storm, now));
+                continue;
+            }
             // The digest is a message too: it takes the last place.
             let room = storm.messages.saturating_sub(self.opened.len() + 1);
             let summary = at_start && ids.len() > SUMMARY_ABOVE;
@@ -223,18 +258,26 @@ impl Book {
                 }
             }
             if !rest.is_empty() {
-                touched.add(self.digest(&channel, rest, summary, storm, now));
+                let occasion = if summary { Occasion::Start } else { Occasion::Storm };
+                touched.add(self.digest(&channel, rest, occasion, storm, now));
             }
         }
         touched
     }
 
+    /// Returns the next moment at which quiet hours end that something waits for; `now` where they are over already.
+    pub fn heard_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let waiting = self.incidents.values().filter(|incident| incident.held && !incident.placed);
+        waiting.map(|incident| incident.quiet_until(now).unwrap_or(now)).min()
+    }
+
     /// Puts incidents into the digest that is going on, or into a new one.
-    fn digest(&mut self, channel: &str, ids: &[String], at_start: bool, storm: Storm, now: Timestamp) -> Touched {
+    fn digest(&mut self, channel: &str, ids: &[String], occasion: Occasion, storm: Storm, now: Timestamp) -> Touched {
+        let (at_start, held) = (occasion == Occasion::Start, occasion == Occasion::Quiet);
         // What belongs to the same storm, or to the same start, goes into the same message.
         let going_on = self.digests.values().find(|digest| {
             digest.channel == channel
-                && digest.at_start == at_start
+                && (digest.at_start, digest.held) == (at_start, held)
                 && now.duration_since(digest.opened) < storm.within * 6
         });
         let id = match going_on {
@@ -247,6 +290,7 @@ impl Book {
                     id: id.clone(),
                     channel: channel.to_owned(),
                     at_start,
+                    held,
                     opened: now,
                     incidents: Vec::new(),
                     message: None,
@@ -314,9 +358,36 @@ impl Book {
         Touched::incident(id).with_digest(incident).note(id, Note::Acknowledged { by: by.to_owned() })
     }
 
+    /// A person does not want to hear of it for a while.
+    pub fn mute(&mut self, id: &str, by: &str, until: Timestamp) -> Touched {
+        let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.is_open()) else {
+            return Touched::default();
+        };
+        incident.muted = Some(until);
+        Touched::incident(id).with_digest(incident).note(id, Note::Muted { by: by.to_owned(), until })
+    }
+
+    /// A person wants to hear of it again.
+    pub fn unmute(&mut self, id: &str) -> Touched {
+        match self.incidents.get_mut(id).filter(|incident| incident.muted.is_some()) {
+            Some(incident) => {
+                incident.muted = None;
+                Touched::incident(id).with_digest(incident)
+            }
+            None => Touched::default(),
+        }
+    }
+
     /// Does what time alone brings: resolves what has been calm for long enough, reminds of what nobody looks after.
-    /// `still` tells whether it may not be over: there are pods in trouble that are not due yet.
-    pub fn tick(&mut self, now: Timestamp, pace: Pace, still: impl Fn(&Incident) -> bool) -> Touched {
+    /// `still` tells whether it may not be over: there are pods in trouble that are not due yet. Nobody is reminded of
+    /// what is `silenced`, or in quiet hours.
+    pub fn tick(
+        &mut self,
+        now: Timestamp,
+        pace: Pace,
+        still: impl Fn(&Incident) -> bool,
+        silenced: impl Fn(&Incident) -> bool,
+    ) -> Touched {
         let mut touched = Touched::default();
         for incident in self.incidents.values_mut() {
             if let Some(calm) = incident.calm_since
@@ -334,8 +405,11 @@ impl Book {
                 && incident.reminders < REMINDERS
                 && now.duration_since(last) >= after
             {
-                incident.reminders += 1;
                 incident.reminded = Some(now);
+                if incident.quiet_until(now).is_some() || silenced(incident) {
+                    continue;
+                }
+                incident.reminders += 1;
                 let note = Note::Reminder { number: incident.reminders, open_for: now.duration_since(incident.since) };
                 let id = incident.id.clone();
                 touched.add(Touched::incident(&id).note(&id, note));
@@ -344,14 +418,14 @@ impl Book {
         touched
     }
 
-    /// Takes out what was resolved long ago; returns the ids of incidents and of digests.
-    pub fn forget(&mut self, now: Timestamp) -> (Vec<String>, Vec<String>) {
-        let old = |incident: &Incident| match incident.state {
-            State::Resolved { at } => now.duration_since(at) >= FORGET_AFTER,
+    /// Takes out what was resolved long ago; returns those incidents, and the ids of digests.
+    pub fn forget(&mut self, now: Timestamp) -> (Vec<Incident>, Vec<String>) {
+        let waits = |incident: &Incident| incident.held && !incident.placed;
+        let old = |incident: &mut Incident| match incident.state {
+            State::Resolved { at } => now.duration_since(at) >= FORGET_AFTER && !waits(incident),
             _ => false,
         };
-        let gone: Vec<String> = self.incidents.values().filter(|i| old(i)).map(|i| i.id.clone()).collect();
-        self.incidents.retain(|_, incident| !old(incident));
+        let gone: Vec<Incident> = self.incidents.extract_if(.., |_, incident| old(incident)).map(|(_, i)| i).collect();
         let empty: Vec<String> = self
             .digests
             .values()
@@ -413,4 +487,4 @@ pub fn subject(due: &Due, cause: &str) -> Subject {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

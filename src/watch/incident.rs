@@ -4,6 +4,8 @@ use super::scope::Scope;
 use super::state::PodKey;
 use super::stuck::Symptom;
 use crate::facts::Workload;
+use crate::settings::Quiet;
+use crate::target;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -141,6 +143,15 @@ pub struct Incident {
     #[serde(default)]
     pub routed: String,
     pub channel: String,
+    /// The quiet hours of its route.
+    #[serde(default)]
+    pub quiet: Option<Quiet>,
+    /// It waited for the end of quiet hours, or still does.
+    #[serde(default)]
+    pub held: bool,
+    /// Until when a person does not want to hear of it.
+    #[serde(default)]
+    pub muted: Option<Timestamp>,
     /// It was given a message of its own, or a digest.
     pub placed: bool,
     /// The digest that tells it, in a storm or at the start; it has no message of its own then.
@@ -157,6 +168,22 @@ impl Incident {
     /// Returns true while it is not resolved.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Resolved { .. })
+    }
+
+    /// Returns when the quiet hours end that it is in; `None` = it is in none.
+    pub fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.quiet.as_ref()?.until(now)
+    }
+
+    /// Returns how to ask about it; `None` = a node, or something that its workloads only share.
+    pub fn target(&self) -> Option<String> {
+        let Subject::Workload { kind, namespace, name } = self.workload().or(self.workloads.first())? else {
+            return None;
+        };
+        let cluster = if self.key.cluster.is_empty() { String::new() } else { format!("{}:", self.key.cluster) };
+        let exact = format!("{cluster}{namespace}/{}/{name}", kind.to_lowercase());
+        let plain = format!("{cluster}{namespace}/{name}");
+        [exact, plain].into_iter().find(|target| target::parse(target).is_ok())
     }
 
     /// Returns true where it is about something that many workloads share.
@@ -181,6 +208,9 @@ pub struct Digest {
     pub channel: String,
     /// What was there when podoctor started, not a storm.
     pub at_start: bool,
+    /// What was held back in quiet hours, not a storm.
+    #[serde(default)]
+    pub held: bool,
     pub opened: Timestamp,
     pub incidents: Vec<String>,
     pub message: Option<Address>,

@@ -215,6 +215,12 @@ impl ClusterState {
         })
     }
 
+    /// Returns true where a pod says itself how long it may be in its trouble.
+    pub fn sets_its_threshold(&self, pod: &PodKey) -> bool {
+        let suspect = self.suspects.get(pod);
+        suspect.is_some_and(|suspect| threshold::own(&suspect.pod, suspect.stuck.symptom).is_some())
+    }
+
     /// Returns how many pods are kept.
     pub fn kept(&self) -> usize {
         self.suspects.len()

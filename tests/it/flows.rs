@@ -13,6 +13,7 @@ mod hostile;
 mod http;
 mod incidents;
 mod mistakes;
+mod overview;
 mod own_causes;
 mod proxy;
 mod reloading;

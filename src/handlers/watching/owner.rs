@@ -3,8 +3,9 @@
 use crate::cluster::{Cluster, ReadError, Resource};
 use crate::facts::Workload;
 use crate::watch::incident::Subject;
-use crate::watch::scope::Owner;
+use crate::watch::scope::{self, Owner};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -37,6 +38,15 @@ pub async fn read(cluster: &Cluster, workload: &Workload, with_nodes: bool) -> O
             None
         }
         Err(_) => None,
+    }
+}
+
+/// Returns what a namespace says to us; nothing where it cannot be read.
+pub async fn annotations_of_namespace(cluster: &Cluster, namespace: &str) -> BTreeMap<String, String> {
+    let path = Resource::Namespaces.object("", namespace);
+    match timeout(PATIENCE, cluster.get(&path)).await {
+        Ok(Ok(text)) => json(&text).map(|object| scope::annotations(&object)).unwrap_or_default(),
+        _ => BTreeMap::new(),
     }
 }
 

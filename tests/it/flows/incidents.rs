@@ -3,9 +3,22 @@
 use super::alerts::{said, watching};
 use super::bot::Setup;
 use super::chat::{Chat, assert_says, words, workspace};
-use super::data::granted;
+use super::data::{OOM, granted};
 use podoctor::playground::slack::{Config, ids};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// A node that is well.
+const NODE: &str = "
+apiVersion: v1
+kind: Node
+metadata: {name: a3}
+status:
+  allocatable: {cpu: '4', memory: 8Gi, pods: '110'}
+  capacity: {cpu: '4', memory: 8Gi, pods: '110'}
+  conditions: [{type: Ready, status: 'True', reason: KubeletReady, lastHeartbeatTime: now, lastTransitionTime: now-2h}]
+---
+";
 
 /// Returns a Deployment with a memory limit and of whose three pods some crash for it.
 fn web(limit: &str, sick: usize) -> String {
@@ -78,7 +91,7 @@ async fn it_says_how_many_of_how_many_and_at_the_end_what_changed() {
     let slack = workspace(Config::default()).await;
     let setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
     let chat = Chat::of(slack, &setup).await;
-    ns.apply(&web("256Mi", 2)).await;
+    ns.apply(&format!("{NODE}{}", web("256Mi", 2))).await;
 
     let name = format!("{}/web", ns.name);
     said(&chat, &[&format!("🟡 {name}: 2 of 3 pods crash looping"), "memory limit"]).await;
@@ -119,8 +132,113 @@ status:
 "
         )
     };
-    ns.apply(&(0..50).map(pulls).collect::<String>()).await;
+    ns.apply(&std::iter::once(NODE.to_owned()).chain((0..50).map(pulls)).collect::<String>()).await;
     let told = said(&chat, &["🔴 registry registry.example:5000: 50 pods of 50 workloads not starting"]).await;
     assert_says(&words(&told), &["cannot resolve the name"]);
     assert_eq!(chat.parents(ids::CHANNEL).len(), 1, "one cause is one message");
+}
+
+/// Settings that watch one namespace, and tell all others elsewhere.
+fn routed(setup: Setup, ns: &str, channel: &str, more: &str, store: &Path) -> Setup {
+    let yaml = setup.yaml.replace("slack:\n", &format!("slack:\n  default_channel: {}\n", ids::CHANNEL));
+    let yaml = format!(
+        "{yaml}store: {{path: {}}}\nroutes:\n- {{namespaces: [{ns}], channel: {channel}}}\n- {{channel: {}}}\n{more}",
+        store.join("podoctor.db").display(),
+        ids::TEAM_A
+    );
+    Setup { yaml, ..setup }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_that_takes_nothing_is_replaced_and_told_of_once() {
+    let (ns, kubeconfig, _) = granted("prod").await;
+    let store = tempfile::tempdir().unwrap();
+    let slack = workspace(Config::default()).await;
+    let setup = routed(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns.name, ids::ARCHIVED, "", store.path());
+    let chat = Chat::of(slack, &setup).await;
+    ns.apply(OOM).await;
+    said(&chat, &[&format!("{}/manage", ns.name), "crash looping"]).await;
+    let told = said(&chat, &["I cannot tell alerts in", ids::ARCHIVED, "it is archived", "routes[0].channel"]).await;
+    assert_says(&words(&told), &["They come here instead"]);
+
+    // A second one goes the same way, and nobody hears of the channel again.
+    ns.apply(&OOM.replace("manage", "second")).await;
+    said(&chat, &[&format!("{}/second", ns.name), "crash looping"]).await;
+    let notices = chat.parents(ids::CHANNEL).iter().filter(|m| words(m).contains("I cannot tell")).count();
+    assert_eq!(notices, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_workload_says_where_it_is_told_and_its_namespace_how_late() {
+    let (ns, kubeconfig, _) = granted("prod").await;
+    let store = tempfile::tempdir().unwrap();
+    let slack = workspace(Config::default()).await;
+    let setup = routed(Setup::of(&slack, &[("prod", &kubeconfig)]), "nowhere", ids::TEAM_A, "", store.path());
+    // No route fits: what is annotated counts.
+    let setup = Setup { yaml: setup.yaml.replace(&format!("- {{channel: {}}}\n", ids::TEAM_A), ""), ..setup };
+    let chat = Chat::of(slack, &setup).await;
+    let path = format!("/api/v1/namespaces/{}", ns.name);
+    ns.api.merge(&path, &json!({"metadata": {"annotations": {"podoctor.dev/threshold-pending": "2h"}}})).await.unwrap();
+    let annotated = OOM.replace(
+        "metadata: {name: manage, namespace: prod}",
+        &format!("metadata: {{name: manage, namespace: prod, annotations: {{podoctor.dev/channel: {}}}}}", ids::TEAM_A),
+    );
+    let waiting = "
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: patient, namespace: prod, creationTimestamp: now-18m, annotations: {podoctor.dev/channel: TEAM}}
+spec: {schedulerName: nobody, containers: [{name: app, image: a}]}
+status: {phase: Pending}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: hasty, namespace: prod, creationTimestamp: now-18m, annotations: {podoctor.dev/channel: TEAM, podoctor.dev/threshold-pending: 1m}}
+spec: {schedulerName: nobody, containers: [{name: app, image: a}]}
+status: {phase: Pending}
+";
+    ns.apply(&annotated).await;
+    ns.apply(&waiting.replace("TEAM", ids::TEAM_A)).await;
+    let in_team = |parts: &'static [&str]| {
+        let fits = |message: &Value| parts.iter().all(|part| words(message).contains(part));
+        chat.slack.messages(ids::TEAM_A).into_iter().find(fits)
+    };
+    chat.bot.until("the team hears of its workload", |_| in_team(&["/manage", "crash looping"])).await;
+    chat.bot.until("the pod's own threshold counts", |_| in_team(&["/hasty", "pending"])).await;
+    // All of them were due at once; whoever waits for the namespace's two hours is not told.
+    assert_eq!(in_team(&["/patient"]), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_mute_it_and_ask_again_in_its_thread() {
+    let (ns, kubeconfig, _) = granted("prod").await;
+    let store = tempfile::tempdir().unwrap();
+    let slack = workspace(Config::default()).await;
+    let setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
+    let chat = Chat::of(slack, &setup).await;
+    ns.apply(OOM).await;
+    let name = format!("{}/manage", ns.name);
+    let alert = said(&chat, &[&name, "crash looping"]).await;
+    let ts = alert["ts"].as_str().unwrap().to_owned();
+    let evidence = |chat: &Chat| {
+        let replies = chat.replies(ids::CHANNEL, &ts);
+        replies.iter().filter(|reply| words(reply).contains("OOMKilled")).count()
+    };
+    chat.bot.until("the evidence is there", |_| (evidence(&chat) >= 1).then_some(())).await;
+    let before = evidence(&chat);
+
+    let alice = chat.alice();
+    let heard = alice.replies(&format!("<@{}> again", ids::BOT_USER), Some(&ts)).await;
+    assert_says(&heard.all(), &["Diagnosing it anew"]);
+    chat.bot.until("it is said anew", |_| (evidence(&chat) > before).then_some(())).await;
+    let elsewhere = alice.replies(&format!("<@{}> again", ids::BOT_USER), None).await;
+    assert_says(&elsewhere.all(), &["in the thread of an alert"]);
+
+    chat.slack.react(ids::ALICE, ids::CHANNEL, &ts, "mute").unwrap();
+    said(&chat, &[&name, "silenced until"]).await;
+    assert_says(&alice.in_channel(ids::TEAM_A).types("/podoctor silences").await.all(), &[&name]);
+    let ended = alice.in_channel(ids::TEAM_A).types(&format!("/podoctor unsilence {name}")).await;
+    assert_says(&ended.all(), &["is heard again"]);
+    chat.slack.react(ids::ALICE, ids::CHANNEL, &ts, "eyes").unwrap();
+    said(&chat, &[&name, "looked after by", "since"]).await;
 }

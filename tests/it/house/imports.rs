@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 
 /// What each module may use of ours, with all that is below it; everything may use itself.
-const MAP: [(&str, &[&str]); 15] = [
+const MAP: [(&str, &[&str]); 16] = [
     ("redact", &[]),
+    ("metrics", &[]),
     ("target", &[]),
     ("facts", &[]),
     ("diagnosis", &["facts"]),
@@ -17,7 +18,7 @@ const MAP: [(&str, &[&str]); 15] = [
     ("store", &[]),
     // What is said when a command is unclear or refused is said by `render` too; both are plain values.
     ("render", &["facts", "diagnosis", "target", "question", "access", "watch", "remedy", "chat::command"]),
-    ("chat", &["render", "redact", "target", "settings::Secret", "settings::Credentials"]),
+    ("chat", &["render", "redact", "metrics", "target", "settings::Secret", "settings::Credentials"]),
     ("cluster", &["facts", "remedy"]),
     ("gather", &["cluster", "facts", "redact", "target", "question", "diagnosis::Catalogue"]),
     // A team's own causes are checked with the settings that name them.
