@@ -23,31 +23,28 @@ pub use people::{Again, Ask, Reaction};
 use super::clusters::Clusters;
 use crate::chat::front::Front;
 use crate::cluster::{Cluster, Seen};
-use crate::diagnosis::{Diagnosis, Verdict};
+use crate::diagnosis::Diagnosis;
 use crate::facts::Workload;
 use crate::facts::lean::{LeanNode, LeanPod};
 use crate::metrics::Metrics;
 use crate::settings::{HumanDuration, InForce};
 use crate::store::{Store, StoreError};
 use crate::target::{Target, What};
-use crate::watch::book::{Book, Pace, Storm, Touched, UNKNOWN};
-use crate::watch::incident::{Incident, Key};
+use crate::watch::book::{Book, Pace, Storm, Touched};
+use crate::watch::incident::Incident;
 use crate::watch::scope::{Owner, Scope};
 use crate::watch::silence::Silence;
-use crate::watch::state::{ClusterState, Due, Over, PodKey};
-use crate::watch::threshold;
-use diagnose::{alike, diagnose, sure, told};
+use crate::watch::state::{ClusterState, Due, Over};
 use jiff::{SignedDuration, Timestamp};
 use keep::Keeper;
 use publish::{Channels, Publisher, Shown};
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tally::Tally;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// How many pods are diagnosed at once for alerts. Each holds what it reads; when much is sick at once, the first alerts
 /// wait for their companions anyway.
@@ -106,7 +103,7 @@ enum NotDiagnosed {
 }
 
 /// What makes pods wait for one diagnosis instead of one each.
-type Alike = (String, crate::facts::Workload, crate::watch::stuck::Symptom, Option<String>);
+type Alike = (String, Workload, crate::watch::stuck::Symptom, Option<String>);
 
 /// The watch over all clusters.
 pub struct Watching<F, S> {
@@ -386,146 +383,6 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     fn storm(&self) -> Storm {
         let storm = self.settings.get().watch.storm;
         Storm { messages: storm.messages, within: SignedDuration::try_from(storm.within.get()).unwrap_or_default() }
-    }
-
-    /// Diagnoses a pod, unless one like it is being diagnosed.
-    fn ask(&mut self, cluster: &Cluster, due: Due, now: Timestamp) {
-        let alike = alike(&cluster.name, &due);
-        let waiting = self.asked.entry(alike);
-        if let Entry::Occupied(mut waiting) = waiting {
-            waiting.get_mut().push(due);
-            return;
-        }
-        waiting.or_default();
-        self.unplaced.get_or_insert(now);
-        let (cluster, slots, events) = (cluster.clone(), self.slots.clone(), self.events.clone());
-        let (catalogue, clock, metrics) = (self.settings.catalogue(), self.clock, self.tally.metrics.clone());
-        self.tasks.spawn(async move {
-            let Ok(_slot) = slots.acquire().await else { return };
-            let started = Instant::now();
-            let (outcome, owner, of_namespace) = tokio::join!(
-                diagnose(&cluster, &due.pod, clock(), &catalogue),
-                owner::read(&cluster, &due.workload, false),
-                owner::annotations_of_namespace(&cluster, &due.pod.namespace),
-            );
-            metrics.diagnosis_seconds.observe(started.elapsed().as_secs_f64());
-            // What the workload says goes before what its namespace says.
-            let mut annotations = of_namespace;
-            annotations.extend(owner.iter().flat_map(|owner| owner.annotations.clone()));
-            let diagnosed = Diagnosed { cluster: cluster.name, due, outcome, owner, annotations };
-            // Nobody listens any more only when all ends.
-            let _ = events.send(Event::Diagnosed(Box::new(diagnosed))).await;
-        });
-    }
-
-    async fn diagnosed(&mut self, diagnosed: Diagnosed, now: Timestamp) {
-        let Diagnosed { cluster, due, outcome, owner, annotations } = diagnosed;
-        let waiting = self.asked.remove(&alike(&cluster, &due)).unwrap_or_default();
-        let Some(state) = self.states.get_mut(&cluster) else { return };
-        let mut all: Vec<Due> = std::iter::once(due).chain(waiting).filter(|due| state.is_due(&due.pod)).collect();
-        // The workload or its namespace may allow more time than the settings do.
-        all.retain(|due| match threshold::annotated(&annotations, due.symptom) {
-            Some(allowed) if !state.sets_its_threshold(&due.pod) => {
-                let at = due.since.saturating_add(allowed).unwrap_or(Timestamp::MAX);
-                if at > now {
-                    state.again(&due.pod, at);
-                }
-                at <= now
-            }
-            _ => true,
-        });
-        let again = |state: &mut ClusterState, after: SignedDuration| {
-            for due in &all {
-                state.again(&due.pod, now.saturating_add(after).unwrap_or(Timestamp::MAX));
-            }
-        };
-        let diagnosis = match outcome {
-            // Its deletion is on its way to us.
-            Err(NotDiagnosed::Gone) => return again(state, TRY_AGAIN),
-            Err(NotDiagnosed::Unread(why)) => {
-                tracing::warn!(cluster, why, "a sick pod could not be diagnosed, trying again: {why}");
-                return again(state, TRY_AGAIN);
-            }
-            Ok(diagnosis) => diagnosis,
-        };
-        let Some(first) = all.first() else { return };
-        if matches!(diagnosis.verdict, Verdict::Healthy | Verdict::Completed | Verdict::Waiting) {
-            again(state, ASK_AGAIN);
-            // Whoever asked for it is told that it is only waiting.
-            return self.say_again(&cluster, &first.pod.clone(), &diagnosis);
-        }
-        let finding = sure(&diagnosis);
-        let cause = finding.map_or(UNKNOWN, |finding| finding.cause.id);
-        let subject = diagnose::subject(first, finding);
-        let key = Key { cluster: cluster.clone(), subject, cause: cause.to_owned() };
-        let annotated = annotations.get(route::ANNOTATION);
-        let Some((channel, quiet)) = route::channel(&self.settings.get(), &cluster, first, annotated) else {
-            tracing::warn!(cluster, pod = %first.pod, "no channel to tell it in: set slack.default_channel or routes");
-            return;
-        };
-        let told = told(&diagnosis);
-        let mut touched = Touched::default();
-        for due in &all {
-            touched.add(self.book.sick(key.clone(), due, told.clone(), &channel, now));
-        }
-        for id in touched.incidents.clone() {
-            self.publisher.learn(&id, &diagnosis, &channel);
-            if let Some(incident) = self.book.incidents.get_mut(&id) {
-                incident.quiet.clone_from(&quiet);
-            }
-            if let Some(owner) = &owner {
-                touched.add(self.book.scoped(&id, owner.scope.clone()));
-            }
-        }
-        self.unplaced.get_or_insert(now);
-        self.show(touched).await;
-    }
-
-    /// Says what a diagnosis came to where a person asked for it.
-    fn say_again(&mut self, cluster: &str, pod: &PodKey, diagnosis: &Diagnosis) {
-        let asked = |incident: &&Incident| incident.key.cluster == cluster && incident.pods.contains(pod);
-        let Some(incident) = self.book.open().find(asked).filter(|incident| self.publisher.awaits(&incident.id)) else {
-            return;
-        };
-        let (id, channel) = (incident.id.clone(), incident.channel.clone());
-        self.publisher.learn(&id, diagnosis, &channel);
-        self.publisher.show(&Touched { incidents: [id].into(), ..Touched::default() }, &self.book);
-    }
-
-    /// Has the workloads of incidents looked at: how many pods they want, how many serve, and what changed.
-    fn look_at(&mut self, incidents: &BTreeSet<String>) {
-        for id in incidents {
-            let Some(incident) = self.book.incidents.get(id).filter(|incident| incident.is_open()) else { continue };
-            let Some(workload) = incident.workload().and_then(owner::workload) else { continue };
-            let Ok(cluster) = self.clusters.get(Some(&incident.key.cluster)) else { continue };
-            match self.looked_at.entry(id.clone()) {
-                Entry::Occupied(mut once_more) => drop(once_more.insert(true)),
-                Entry::Vacant(place) => {
-                    place.insert(false);
-                    let (cluster, events, id) = (cluster.clone(), self.events.clone(), id.clone());
-                    let with_nodes = incident.pods.is_empty();
-                    self.tasks.spawn(async move {
-                        // The owner's own count follows its pods.
-                        sleep(owner::SETTLES).await;
-                        let owner = owner::read(&cluster, &workload, with_nodes).await;
-                        let scope = owner.map(|owner| Box::new(owner.scope));
-                        // Nobody listens any more only when all ends.
-                        let _ = events.send(Event::Scoped { incident: id, scope }).await;
-                    });
-                }
-            }
-        }
-    }
-
-    async fn scoped(&mut self, incident: &str, scope: Option<Box<Scope>>) {
-        let once_more = self.looked_at.remove(incident);
-        if let Some(scope) = scope {
-            let touched = self.book.scoped(incident, *scope);
-            self.show(touched).await;
-        }
-        if once_more == Some(true) {
-            self.look_at(&[incident.to_owned()].into());
-        }
     }
 
     /// Keeps what was touched, then shows it.

