@@ -1,6 +1,6 @@
 //! What a person asks for, parsed without touching anything: the same for a slash command and a mention.
 
-use crate::target::{self, Target, TargetError, What};
+use crate::target::{self, Target, TargetError};
 use std::time::Duration;
 
 /// A request of a person.
@@ -121,12 +121,7 @@ impl Request {
             Request::Diagnose(target)
             | Request::Silence { target, .. }
             | Request::Unsilence(target)
-            | Request::History(target) => match &target.what {
-                What::Namespace(namespace) | What::Pod { namespace, .. } | What::Workload { namespace, .. } => {
-                    Some(namespace)
-                }
-                What::Cluster => None,
-            },
+            | Request::History(target) => target.namespace(),
             _ => None,
         }
     }

@@ -194,8 +194,9 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
 
     /// Watches until nothing can come in any more.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Event>) {
+        let namespace = self.only.as_ref().and_then(Target::namespace).map(str::to_owned);
         for cluster in self.clusters.iter() {
-            self.tasks.spawn(diagnose::pods(cluster.clone(), self.events.clone()));
+            self.tasks.spawn(diagnose::pods(cluster.clone(), namespace.clone(), self.events.clone()));
             self.tasks.spawn(diagnose::nodes(cluster.clone(), self.events.clone()));
         }
         self.publisher.recover(&self.book);
@@ -344,8 +345,8 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         let (states, looked_at) = (&self.states, &self.looked_at);
         let still = |incident: &Incident| {
             let state = states.get(&incident.key.cluster);
-            let mut subjects = std::iter::once(&incident.key.subject)
-                .chain(incident.workloads.iter().filter(|_| incident.is_shared()));
+            // Of what many share nobody waits for the last one, who may have other troubles by then.
+            let mut subjects = std::iter::once(&incident.key.subject).chain(incident.workload());
             // What changed is to be known when the end is told.
             looked_at.contains_key(&incident.id)
                 || state.is_some_and(|state| subjects.any(|subject| state.has_suspects_of(subject)))

@@ -187,9 +187,9 @@ pub async fn diagnose(
     }
 }
 
-/// Hands on what becomes of a cluster's pods.
-pub async fn pods(cluster: Cluster, events: mpsc::Sender<Event>) {
-    let mut stream = std::pin::pin!(cluster.watch_pods());
+/// Hands on what becomes of a cluster's pods, or of those of a namespace.
+pub async fn pods(cluster: Cluster, namespace: Option<String>, events: mpsc::Sender<Event>) {
+    let mut stream = std::pin::pin!(cluster.watch_pods(namespace.as_deref()));
     while let Some(seen) = stream.next().await {
         if events.send(Event::Pod { cluster: cluster.name.clone(), seen }).await.is_err() {
             return;

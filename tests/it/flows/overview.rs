@@ -4,6 +4,7 @@ use super::alerts::{said, watching};
 use super::bot::{Bot, PATIENCE, Setup};
 use super::chat::{Chat, assert_says, words, workspace};
 use super::data::{OOM, granted};
+use crate::plane::Plane;
 use podoctor::playground::slack::{Config, ids};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -89,7 +90,10 @@ async fn the_report_of_the_morning_comes_once_also_after_a_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_terminal_a_pipe_gets_a_line_for_each_thing_that_happens() {
-    let (ns, kubeconfig, _) = granted("prod").await;
+    // Whoever may read just one namespace can watch it.
+    let ns = Plane::shared().await.namespace("prod").await;
+    let (kubeconfig, user) = ns.service_account("somebody").await;
+    ns.grant(&user, "- {apiGroups: ['', apps], resources: ['*'], verbs: [get, list, watch]}").await;
     let mut watch = Command::new(env!("CARGO_BIN_EXE_podoctor"))
         .args(["watch", &ns.name, "--kubeconfig"])
         .arg(&kubeconfig)
