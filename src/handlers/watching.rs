@@ -22,7 +22,7 @@ pub use people::{Again, Ask, Reaction};
 
 use super::clusters::Clusters;
 use crate::chat::front::Front;
-use crate::cluster::{Cluster, Seen};
+use crate::cluster::Seen;
 use crate::diagnosis::Diagnosis;
 use crate::facts::Workload;
 use crate::facts::lean::{LeanNode, LeanPod};
@@ -400,13 +400,11 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         self.keeper.keep(&touched, &self.book).await;
         match channels {
             Some(Channels::Open(channel)) => self.keeper.may_be_told(&closed(&channel)).await,
-            Some(Channels::Closed { channel, code }) => {
-                if self.keeper.tell_once(&closed(&channel), now).await {
-                    let named_by = route::named_by(&self.settings.get(), &channel);
-                    self.publisher.tell_closed(&channel, &code, &named_by);
-                }
+            Some(Channels::Closed { channel, code }) if self.keeper.tell_once(&closed(&channel), now).await => {
+                let named_by = route::named_by(&self.settings.get(), &channel);
+                self.publisher.tell_closed(&channel, &code, &named_by);
             }
-            None => {}
+            Some(Channels::Closed { .. }) | None => {}
         }
         self.publisher.show(&Touched::default(), &self.book);
     }

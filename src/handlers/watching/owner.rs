@@ -25,7 +25,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     pub(super) fn look_at(&mut self, incidents: &BTreeSet<String>) {
         for id in incidents {
             let Some(incident) = self.book.incidents.get(id).filter(|incident| incident.is_open()) else { continue };
-            let Some(workload) = incident.workload().and_then(self::workload) else { continue };
+            let Some(workload) = incident.workload().and_then(workload_of) else { continue };
             let Ok(cluster) = self.clusters.get(Some(&incident.key.cluster)) else { continue };
             match self.looked_at.entry(id.clone()) {
                 Entry::Occupied(mut once_more) => drop(once_more.insert(true)),
@@ -61,7 +61,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
 }
 
 /// Returns the workload that a subject is.
-pub fn workload(subject: &Subject) -> Option<Workload> {
+fn workload_of(subject: &Subject) -> Option<Workload> {
     match subject {
         Subject::Workload { kind, namespace, name } => {
             Some(Workload { kind: kind.clone(), namespace: namespace.clone(), name: name.clone() })
