@@ -1,8 +1,8 @@
 //! The settings as types. Doc comments here are what the schema and the settings page say of each key.
 
 use super::HumanDuration;
-pub use crate::diagnosis::Remedy;
 use super::calendar::{Day, Quiet, TimeOfDay, Zone};
+pub use crate::diagnosis::Remedy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

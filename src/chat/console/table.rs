@@ -1,11 +1,12 @@
 //! Alerts on a terminal: a table that is drawn anew when something changes, or in a pipe a line for each change.
 
-use crate::chat::front::{Front, FrontError, Person, Place, Posted, ReturnPath};
+use crate::chat::front::{Attached, Front, FrontError, Person, Place, Posted, Profile, ReturnPath, Standing};
 use crate::render::message::{Message, Part};
 use crate::render::terminal::{self, Style};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// How many messages the table shows: more than a terminal has lines helps nobody.
 const SHOWN: usize = 40;
@@ -129,7 +130,19 @@ impl Front for Table {
         Ok(())
     }
 
-    async fn members(&self, _group: &str) -> Result<Vec<String>, FrontError> {
+    async fn read_file(&self, _file: &Attached) -> Result<String, FrontError> {
+        Err(FrontError::Rejected { code: "no_files".to_owned() })
+    }
+
+    async fn standing(&self, _posted: &Posted) -> Result<Option<Standing>, FrontError> {
+        Ok(None)
+    }
+
+    async fn profile(&self, _person: &str) -> Result<Profile, FrontError> {
+        Ok(Profile::default())
+    }
+
+    async fn members(&self, _group: &str, _at_most: Duration) -> Result<Vec<String>, FrontError> {
         Ok(Vec::new())
     }
 }
