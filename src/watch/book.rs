@@ -345,6 +345,10 @@ impl Book {
         let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.is_open()) else {
             return Touched::default();
         };
+        // Whoever was interrupted says it once more.
+        if incident.helped.contains(&helped) {
+            return Touched::default();
+        }
         incident.helped.push(helped);
         Touched::incident(id)
     }
