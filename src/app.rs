@@ -1,6 +1,5 @@
 //! Builds the parts from the settings and runs one loop over what comes in.
 
-pub mod metrics;
 mod reload;
 
 use crate::chat::front::What;
@@ -12,12 +11,12 @@ use crate::handlers::questions::{Question, Questions};
 use crate::handlers::remedying::{self, Asked, Remedying};
 use crate::handlers::respond::Desk;
 use crate::handlers::watching::{self, Event, Watching};
+use crate::metrics::{Handled, Metrics};
 use crate::server::{self, Health};
 use crate::settings::{Credentials, InForce, Reloader, Settings, StoreKind};
 use crate::store::Embedded;
 use anyhow::Context;
 use jiff::Timestamp;
-use metrics::{Handled, Metrics};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +57,8 @@ impl App {
         let listener = TcpListener::bind(settings.http.listen)
             .await
             .with_context(|| format!("cannot listen on {} (setting http.listen)", settings.http.listen))?;
-        let front = SlackFront::connect(&settings.slack.api_url, &credentials).await?;
+        let metrics = Arc::<Metrics>::default();
+        let front = SlackFront::connect(&settings.slack.api_url, &credentials).await?.metered(metrics.clone());
         let own_team = front.me().team_id.clone();
         tracing::info!(team = own_team, bot = front.me().user_id, "slack accepts the bot token");
         let (front, settings) = (Arc::new(front), InForce::new(settings));
@@ -71,7 +71,8 @@ impl App {
                 let resumed =
                     Watching::resume(front.clone(), clusters.clone(), settings.clone(), store, events, Timestamp::now);
                 let resumed = resumed.await;
-                Some((resumed.context("what the store remembers cannot be read")?, inbox))
+                let resumed = resumed.context("what the store remembers cannot be read")?;
+                Some((resumed.metered(metrics.clone()), inbox))
             }
         };
         let (remedies, wishes) = remedying::channel();
@@ -93,7 +94,7 @@ impl App {
             remedying: (remedying, wishes),
             credentials,
             listener,
-            metrics: Arc::default(),
+            metrics,
             reloader: None,
             questions: Questions::new(Embedded::in_memory()?),
         })

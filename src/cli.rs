@@ -9,6 +9,7 @@ mod custom;
 mod diagnose;
 mod paint;
 mod serve;
+mod watch;
 #[cfg(feature = "try")]
 mod tryout;
 
@@ -29,6 +30,7 @@ Examples:
   podoctor diagnose prod/manage-5bd...           one pod of the current context, by the start of its name
   podoctor diagnose prod                         everything that is wrong in a namespace
   podoctor diagnose prod/web-1 --from dump/      from files: kubectl get -o yaml, cluster-info dump, must-gather
+  podoctor watch prod                            what gets stuck in a namespace, as it happens
   podoctor causes cgroup-oom                     what a cause means, how to tell it, what to do
   podoctor serve --config podoctor.yaml          the bot";
 
@@ -41,6 +43,8 @@ enum Command {
     Serve(serve::Args),
     /// Diagnoses a pod, a workload, a namespace or the whole cluster
     Diagnose(diagnose::Args),
+    /// Watches, and tells what gets stuck, without Slack
+    Watch(watch::Args),
     /// Writes everything that a diagnosis reads to files, secrets cut out
     Collect(collect::Args),
     /// Lists the causes, or explains one
@@ -70,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Try(args) => tryout::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Diagnose(args) => diagnose::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Collect(args) => collect::run(&args),
         Command::Causes(args) => causes::run(&args),
         Command::Config(command) => config::run(&command),

@@ -19,7 +19,7 @@ pub mod words;
 
 pub use catalogue::Catalogue;
 pub use cause::{Cause, Page, Phase};
-pub use finding::{Certainty, Finding, Fix, Remedy, Risk};
+pub use finding::{Certainty, Finding, Fix, Remedy, Risk, Shared};
 pub use words::{Language, Text, Words};
 
 use crate::facts::world::Unread;

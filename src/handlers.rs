@@ -1,6 +1,7 @@
 //! One file a thing that happens; each takes what it uses and returns what to say.
 
 pub mod clusters;
+mod home;
 pub mod answers;
 pub mod ask;
 pub mod status;

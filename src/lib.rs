@@ -11,6 +11,7 @@
 
 pub mod target;
 pub mod redact;
+pub mod metrics;
 pub mod facts;
 pub mod diagnosis;
 pub mod question;

@@ -6,6 +6,7 @@ pub mod guidance;
 pub mod catalogue;
 pub mod markdown;
 pub mod message;
+pub mod overview;
 pub mod phrase;
 pub mod plan;
 pub mod report;

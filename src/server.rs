@@ -1,6 +1,6 @@
 //! HTTP routes: health, readiness and metrics in both modes; Slack's own requests are the chat front's.
 
-use crate::app::metrics::Metrics;
+use crate::metrics::Metrics;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};

@@ -9,6 +9,7 @@
 //! there are, what they expect, and how a variable of the environment is read. Secrets never stand in the file; see
 //! [`tokens`]. Nothing here looks at the process: what is read comes in as an [`Environment`].
 
+pub mod calendar;
 pub mod causes;
 pub mod duration;
 pub mod environment;
@@ -25,11 +26,12 @@ mod tree;
 mod variables;
 mod walk;
 
+pub use calendar::{Day, Quiet, TimeOfDay, Zone};
 pub use duration::HumanDuration;
 pub use environment::Environment;
 pub use error::{Problem, SettingsError};
 pub use model::{Access, Ask, Cluster, Grant, Http, Language, Mode, Remedy, RemedyRule, Route, Settings, Slack, Store};
-pub use model::{Override, StoreKind, Storm, SubjectSource, Thresholds, Watch};
+pub use model::{History, Override, Report, StoreKind, Storm, SubjectSource, Thresholds, Watch};
 pub use reload::{InForce, Reload, Reloader};
 pub use secret::Secret;
 pub use tokens::{APP_TOKEN, BOT_TOKEN, Credentials, Tokens};

@@ -19,6 +19,10 @@ pub enum Kind {
     Audit,
     /// A question on its way to its answer.
     Question,
+    /// An incident that is over, for the history.
+    Past,
+    /// Something that is told once: a channel that is closed, the report of a day.
+    Notice,
 }
 
 impl Kind {
@@ -31,6 +35,8 @@ impl Kind {
             Self::Remedy => "remedy",
             Self::Audit => "audit",
             Self::Question => "question",
+            Self::Past => "past",
+            Self::Notice => "notice",
         }
     }
 }
@@ -64,6 +70,8 @@ pub enum StoreError {
 pub trait Store: Send + Sync {
     /// Returns all records of a kind, by id, as JSON.
     fn list(&self, kind: Kind) -> impl Future<Output = Result<Vec<Record<String>>, StoreError>> + Send;
+    /// Returns the ids of all records of a kind, in order.
+    fn ids(&self, kind: Kind) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
     /// Puts a record where `expected` is its version (zero = it is not there yet); returns the new version.
     fn put(
         &self,

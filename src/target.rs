@@ -107,6 +107,18 @@ impl fmt::Display for Target {
     }
 }
 
+impl Target {
+    /// Returns the namespace that it lies in; `None` = it is the whole cluster.
+    pub fn namespace(&self) -> Option<&str> {
+        match &self.what {
+            What::Namespace(namespace) | What::Pod { namespace, .. } | What::Workload { namespace, .. } => {
+                Some(namespace)
+            }
+            What::Cluster => None,
+        }
+    }
+}
+
 /// Parses a target.
 ///
 /// # Errors

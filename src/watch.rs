@@ -6,6 +6,7 @@
 
 pub mod book;
 pub mod incident;
+pub mod scope;
 pub mod silence;
 pub mod state;
 pub mod stuck;

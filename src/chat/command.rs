@@ -1,6 +1,6 @@
 //! What a person asks for, parsed without touching anything: the same for a slash command and a mention.
 
-use crate::target::{self, Target, TargetError, What};
+use crate::target::{self, Target, TargetError};
 use std::time::Duration;
 
 /// A request of a person.
@@ -24,6 +24,8 @@ pub enum Request {
     Silences,
     /// What was told of a target.
     History(Target),
+    /// The incident of this thread is to be diagnosed anew.
+    Again,
     /// The words could not be understood.
     Unclear(Unclear),
 }
@@ -38,7 +40,7 @@ pub enum Unclear {
     NoLength,
 }
 
-const COMMANDS: &[&str] = &["help", "status", "causes", "silence", "unsilence", "silences", "history"];
+const COMMANDS: &[&str] = &["help", "status", "causes", "silence", "unsilence", "silences", "history", "again"];
 /// The longest silence: what nobody wants to hear of for longer belongs into the settings.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30 * 86_400);
 
@@ -52,6 +54,7 @@ pub fn parse(text: &str) -> Request {
         (Some("help" | "-h" | "--help" | "?"), _) => Request::Help,
         (Some("status"), None) => Request::Status,
         (Some("causes" | "cause"), id) => Request::Causes(id.map(|id| id.trim_matches('`').to_lowercase())),
+        (Some("again" | "repeat" | "重新诊断"), None) => Request::Again,
         (Some("silences"), None) => Request::Silences,
         (Some("silence"), Some(target)) => silence(target, words),
         (Some("unsilence"), Some(target)) => about(target, Request::Unsilence),
@@ -118,12 +121,7 @@ impl Request {
             Request::Diagnose(target)
             | Request::Silence { target, .. }
             | Request::Unsilence(target)
-            | Request::History(target) => match &target.what {
-                What::Namespace(namespace) | What::Pod { namespace, .. } | What::Workload { namespace, .. } => {
-                    Some(namespace)
-                }
-                What::Cluster => None,
-            },
+            | Request::History(target) => target.namespace(),
             _ => None,
         }
     }
@@ -177,6 +175,9 @@ mod tests {
         assert_eq!(parse_mention("why is prod/manage-5bd... stuck?"), target("prod/manage-5bd"));
         assert_eq!(parse_mention("请看一下 `prod/web-1`"), target("prod/web-1"));
         assert_eq!(parse_mention("status"), Request::Status);
+        for text in ["again", "Again", "重新诊断"] {
+            assert_eq!(parse_mention(text), Request::Again, "{text}");
+        }
         assert_eq!(parse_mention(""), Request::Help);
         assert_eq!(parse_mention("thanks a lot"), Request::Unclear(Unclear::NoTarget));
     }

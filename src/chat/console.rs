@@ -1,5 +1,9 @@
 //! The terminal as a front: what is said is printed, and what is typed is a command.
 
+mod table;
+
+pub use table::Table;
+
 use super::front::{Attached, Front, FrontError, Incoming, Person, Place, Posted, Profile, ReturnPath, Standing, What};
 use crate::render::message::Message;
 use crate::render::terminal::{self, Style};
@@ -68,6 +72,11 @@ impl Front for ConsoleFront {
     }
 
     async fn unreact(&self, _posted: &Posted, _name: &str) -> Result<(), FrontError> {
+        Ok(())
+    }
+
+    async fn show_home(&self, _person: &Person, message: &Message) -> Result<(), FrontError> {
+        self.say(message);
         Ok(())
     }
 

@@ -191,6 +191,8 @@ pub trait Front: Send + Sync {
     ) -> impl Future<Output = Result<(), FrontError>> + Send;
     /// Returns the text of a file that is attached to a message.
     fn read_file(&self, file: &Attached) -> impl Future<Output = Result<String, FrontError>> + Send;
+    /// Shows a person a page of their own, where the chat has such a thing (Slack's Home tab).
+    fn show_home(&self, person: &Person, message: &Message) -> impl Future<Output = Result<(), FrontError>> + Send;
     /// Returns how one of the bot's own messages stands; `None` = it is not the bot's, or not there.
     fn standing(&self, posted: &Posted) -> impl Future<Output = Result<Option<Standing>, FrontError>> + Send;
     /// Returns what the chat says of a person right now.

@@ -16,6 +16,7 @@ mod snippet;
 pub mod socket;
 
 use crate::chat::front::{Attached, Front, FrontError, Person, Place, Posted, Profile, Received, ReturnPath, Standing};
+use crate::metrics::Metrics;
 use crate::render::message::Message;
 use crate::settings::{BOT_TOKEN, Credentials, Secret};
 use api::{Api, CallError};
@@ -25,7 +26,7 @@ use serde_json::json;
 use socket::{Arrived, Envelope};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -81,6 +82,14 @@ impl SlackFront {
         let text = |key: &str| reply[key].as_str().unwrap_or_default().to_owned();
         let me = Me { user_id: text("user_id"), bot_id: text("bot_id"), team_id: text("team_id") };
         Ok(Self { api, me, queue: Queue::default(), members: Mutex::default() })
+    }
+
+    /// Counts its calls, and what waits, there.
+    #[must_use]
+    pub fn metered(mut self, metrics: Arc<Metrics>) -> Self {
+        self.queue.count_in(metrics.slack_queue_length.clone());
+        self.api.count_in(metrics);
+        self
     }
 
     /// Returns who we are.
@@ -191,6 +200,13 @@ impl Front for SlackFront {
 
     async fn read_file(&self, file: &Attached) -> Result<String, FrontError> {
         snippet::fetch(&self.api, file).await.map_err(|error| error.into_front(true))
+    }
+
+    async fn show_home(&self, person: &Person, message: &Message) -> Result<(), FrontError> {
+        let drawn = draw::draw(message);
+        let view = json!({"type": "home", "blocks": drawn.first.blocks});
+        let shown = self.api.call("views.publish", &json!({"user_id": person.id, "view": view})).await;
+        shown.map(|_| ()).map_err(|error| error.into_front(true))
     }
 
     async fn standing(&self, posted: &Posted) -> Result<Option<Standing>, FrontError> {

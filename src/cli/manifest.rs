@@ -88,7 +88,7 @@ features:
     display_name: podoctor
     always_online: true
   app_home:
-    home_tab_enabled: false
+    home_tab_enabled: true
     # Without these two nobody can write to the bot directly.
     messages_tab_enabled: true
     messages_tab_read_only_enabled: false

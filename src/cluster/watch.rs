@@ -32,14 +32,18 @@ const WATCH_SECONDS: u32 = 50;
 const PAGE: u32 = 500;
 
 impl Cluster {
-    /// Watches all pods.
-    pub fn watch_pods(&self) -> impl Stream<Item = Seen<LeanPod>> + Send + use<> {
-        watch::<Pod, LeanPod>(self)
+    /// Watches all pods, or those of a namespace.
+    pub fn watch_pods(&self, namespace: Option<&str>) -> impl Stream<Item = Seen<LeanPod>> + Send + use<> {
+        let client = self.client.clone();
+        watch::<Pod, LeanPod>(match namespace {
+            Some(namespace) => Api::namespaced(client, namespace),
+            None => Api::all(client),
+        })
     }
 
     /// Watches all nodes.
     pub fn watch_nodes(&self) -> impl Stream<Item = Seen<LeanNode>> + Send + use<> {
-        watch::<Node, LeanNode>(self)
+        watch::<Node, LeanNode>(Api::all(self.client.clone()))
     }
 }
 
@@ -110,13 +114,12 @@ impl<K: Resource, T: HasMeta> Resource for As<K, T> {
     }
 }
 
-fn watch<K, T>(cluster: &Cluster) -> impl Stream<Item = Seen<T>> + Send + use<K, T>
+fn watch<K, T>(api: Api<As<K, T>>) -> impl Stream<Item = Seen<T>> + Send + use<K, T>
 where
     K: Resource<DynamicType = ()> + 'static,
     K::Scope: Send,
     T: HasMeta + Clone + std::fmt::Debug + for<'de> Deserialize<'de> + Send + 'static,
 {
-    let api: Api<As<K, T>> = Api::all(cluster.client.clone());
     let streamed = watcher::Config::default().timeout(WATCH_SECONDS).streaming_lists();
     let paged = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
     // A server that cannot stream lists says so to the first request; from then on they come in pages.

@@ -91,6 +91,16 @@ impl Remedy {
     }
 }
 
+/// Something beside the workload that is at fault, and at fault for whoever else uses it: many findings, one trouble.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shared {
+    /// `registry`, `storageclass`, `runtimeclass`, `quota`, `queue`, `webhook` or `scheduler`.
+    pub kind: &'static str,
+    /// Empty for what is the cluster's or the world's.
+    pub namespace: String,
+    pub name: String,
+}
+
 /// A cause that shows in the facts.
 #[derive(Debug, Clone)]
 pub struct Finding {
@@ -103,6 +113,8 @@ pub struct Finding {
     /// The safest first.
     pub fixes: Vec<Fix>,
     pub remedies: Vec<Remedy>,
+    /// What is at fault, where others may suffer from it as well.
+    pub shared: Option<Shared>,
     /// What follows from it, for people: filled in by the ranking from what it explains.
     pub consequences: Vec<Words>,
     pub(super) explains: Vec<&'static str>,
@@ -144,6 +156,7 @@ impl Finding {
             evidence: Vec::new(),
             fixes: Vec::new(),
             remedies: Vec::new(),
+            shared: None,
             consequences: Vec::new(),
             explains: Vec::new(),
             calm: None,
@@ -198,6 +211,13 @@ impl Finding {
     #[must_use]
     pub fn remedy(mut self, remedy: Remedy) -> Self {
         self.remedies.push(remedy);
+        self
+    }
+
+    /// Names what is at fault, where others may suffer from it as well; `namespace` is empty for what lies in none.
+    #[must_use]
+    pub fn shares(mut self, kind: &'static str, namespace: &str, name: &str) -> Self {
+        self.shared = Some(Shared { kind, namespace: namespace.to_owned(), name: name.to_owned() });
         self
     }
 

@@ -1,13 +1,15 @@
 //! Silences and the history: what people ask of the watch by command.
 
 use super::clusters::Clusters;
-use super::watching::{Ask, Event};
+use super::watching::{Again, Ask, Event};
 use crate::chat::command::Request;
+use crate::chat::front::Place;
 use crate::diagnosis::Language;
 use crate::render::alert;
 use crate::render::message::{Message, Part, Span};
 use crate::render::phrase::pick;
 use crate::target::Target;
+use crate::watch::incident::Address;
 use crate::watch::silence::Silence;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
@@ -41,6 +43,7 @@ pub async fn answer(
                 id: format!("silence-{:x}-{by}", now.as_nanosecond()),
                 target: plain_target(target),
                 cluster: cluster(target)?,
+                subject: None,
                 until: until.unwrap_or(Timestamp::MAX),
                 by: by.to_owned(),
                 at: now,
@@ -81,6 +84,25 @@ pub async fn answer(
         }
         _ => Ok(alert::silences(&heard(watch, |done| Ask::Silences { done }, nobody).await?, language)),
     }
+}
+
+/// Has the incident of a thread diagnosed anew, and returns what to say at once.
+pub async fn again(watch: Option<&mpsc::Sender<Event>>, place: &Place, language: Language) -> Message {
+    let no_alert = pick(
+        language,
+        "Say that in the thread of an alert; or name what to diagnose: @podoctor prod/web",
+        "请在告警的话题中说这句话；或直接指明目标：@podoctor prod/web",
+    );
+    let (Some(watch), Some(thread)) = (watch, &place.thread) else { return Message::text([no_alert]) };
+    let message = Address { channel: place.channel.clone(), id: thread.clone() };
+    let words = match heard(watch, |done| Ask::Again { message, done }, no_alert).await {
+        Ok(Again::Asked) => pick(language, "🔁 Diagnosing it anew …", "🔁 正在重新诊断……"),
+        Ok(Again::NothingIsWrong) => {
+            pick(language, "None of its pods is in trouble any more.", "相关 Pod 均已无异常。")
+        }
+        Ok(Again::NoAlert) | Err(_) => no_alert,
+    };
+    Message::text([words])
 }
 
 /// Returns a target without its cluster.

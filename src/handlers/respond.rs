@@ -7,7 +7,7 @@ use super::answers::{self, Answers, Known};
 use super::ask::Answered;
 use super::clusters::Clusters;
 use super::watching::{Ask as AskWatch, Event, Reaction};
-use super::{ask, quiet, remedying, status};
+use super::{ask, home, quiet, remedying, status};
 use crate::access::{self, Refusal, Who};
 use crate::chat::command::{self, Request};
 use crate::chat::front::{Front, FrontError, Incoming, Person, Place, Posted, What};
@@ -15,10 +15,10 @@ use crate::diagnosis::{Catalogue, Language};
 use crate::gather::pasted;
 use crate::question::nearest;
 use crate::render::message::{Message, Reply};
-use crate::render::{alert, catalogue, guidance};
+use crate::render::{alert, catalogue, guidance, overview};
 use crate::settings::{self, InForce, Settings};
 use crate::target::{Target, What as TargetWhat};
-use crate::watch::incident::Address;
+use crate::watch::incident::{Address, Incident};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,6 +88,9 @@ impl<F: Front> Desk<F> {
             let _ = remedies.send(asked).await;
             return Ok(());
         }
+        if incoming.what == What::HomeOpened {
+            return self.home(incoming, now, language(&self.settings.get(), &incoming.place.channel)).await;
+        }
         let reaction = match &incoming.what {
             What::Click { message, action, .. } => reaction_of_button(action).map(|reaction| (message, reaction)),
             What::Reaction { message, name, added: true } => {
@@ -118,6 +121,9 @@ impl<F: Front> Desk<F> {
             What::Shortcut { text, written, .. } => {
                 self.answer_text(text, written.unwrap_or(now), incoming, now, language).await
             }
+            What::Click { action, value, .. } if action == overview::DIAGNOSE => {
+                self.answer(&command::parse(value), value, incoming, true, now, language).await
+            }
             What::Click { .. } | What::Reaction { .. } | What::HomeOpened => Said::Nothing,
         }
     }
@@ -136,7 +142,8 @@ impl<F: Front> Desk<F> {
                 outcome
             }
             What::Shortcut { message, .. } => self.say_in_thread(incoming, message, said, key).await,
-            What::Click { .. } | What::Reaction { .. } | What::HomeOpened => Ok(()),
+            What::Click { .. } => self.say_to_command(incoming, said, key).await,
+            What::Reaction { .. } | What::HomeOpened => Ok(()),
         }
     }
 
@@ -224,6 +231,7 @@ impl<F: Front> Desk<F> {
                     Err(why) => Said::Openly(guidance::sorry(text, &why, asker, language).into()),
                 }
             }
+            Request::Again => Said::Quietly(quiet::again(self.watch.as_ref(), &incoming.place, language).await),
             Request::Unclear(unclear) => {
                 Said::Openly(guidance::sorry(text, &guidance::unclear(unclear, language), asker, language).into())
             }
@@ -250,7 +258,24 @@ impl<F: Front> Desk<F> {
         Ok(())
     }
 
-    async fn may_ask(&self, request: &Request, incoming: &Incoming) -> Result<(), Refusal> {
+    /// Shows a person what is open, of what that person may ask about.
+    async fn home(&self, incoming: &Incoming, now: Timestamp, language: Language) -> Result<(), FrontError> {
+        let settings = self.settings.get();
+        let who = self.who(incoming).await;
+        let mut open = home::open(self.watch.as_ref()).await;
+        let may = |incident: &Incident| {
+            let namespace = incident.key.subject.namespace();
+            access::may_ask(&settings.access, &self.own_team, &who, &incident.key.cluster, namespace).is_ok()
+        };
+        open.retain(may);
+        let page = match self.may_ask(&Request::Silences, incoming).await {
+            Err(refusal) if open.is_empty() => guidance::refused(&refusal, language),
+            _ => overview::home(&open, now, language),
+        };
+        self.front.show_home(&incoming.person, &page).await
+    }
+
+    async fn who(&self, incoming: &Incoming) -> Who {
         let mut who = Who {
             id: incoming.person.id.clone(),
             team: incoming.person.team.clone(),
@@ -264,6 +289,12 @@ impl<F: Front> Desk<F> {
                 who.groups.push(group.to_owned());
             }
         }
+        who
+    }
+
+    async fn may_ask(&self, request: &Request, incoming: &Incoming) -> Result<(), Refusal> {
+        let who = self.who(incoming).await;
+        let rules = &self.settings.get().access;
         let named = match request {
             Request::Diagnose(target)
             | Request::Silence { target, .. }
@@ -373,13 +404,18 @@ fn perhaps_said() -> FrontError {
 
 /// Returns true where something that came in wants an answer.
 pub fn is_question(incoming: &Incoming) -> bool {
-    matches!(incoming.what, What::Command { .. } | What::Mention { .. } | What::Shortcut { .. })
+    match &incoming.what {
+        What::Command { .. } | What::Mention { .. } | What::Shortcut { .. } => true,
+        What::Click { action, .. } => action == overview::DIAGNOSE,
+        What::Reaction { .. } | What::HomeOpened => false,
+    }
 }
 
 /// Returns true where a question only asks: it may be worked on again after a crash.
 pub fn only_asks(incoming: &Incoming) -> bool {
     let request = match &incoming.what {
         What::Command { text } => command::parse(text),
+        What::Click { action, value, .. } if action == overview::DIAGNOSE => command::parse(value),
         What::Mention { text, .. } | What::Shortcut { text, .. } => command::parse_mention(text),
         What::Click { .. } | What::Reaction { .. } | What::HomeOpened => return false,
     };
@@ -388,7 +424,7 @@ pub fn only_asks(incoming: &Incoming) -> bool {
         R::Help | R::Status | R::Causes(_) | R::Sick | R::Diagnose(_) | R::Silences | R::History(_) | R::Unclear(_) => {
             true
         }
-        R::Silence { .. } | R::Unsilence(_) => false,
+        R::Silence { .. } | R::Unsilence(_) | R::Again => false,
     }
 }
 

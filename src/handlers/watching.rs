@@ -9,35 +9,39 @@
 //!                             people (reactions, commands) ─┘
 //! ```
 
+mod diagnose;
 mod keep;
+mod owner;
 mod people;
 mod publish;
+mod report;
 mod route;
+mod tally;
 
-pub use people::{Ask, Reaction};
+pub use people::{Again, Ask, Reaction};
 
 use super::clusters::Clusters;
 use crate::chat::front::Front;
-use crate::cluster::{Cluster, Seen};
-use crate::diagnosis::{Catalogue, Certainty, Diagnosis, Finding, Verdict};
+use crate::cluster::Seen;
+use crate::diagnosis::Diagnosis;
+use crate::facts::Workload;
 use crate::facts::lean::{LeanNode, LeanPod};
-use crate::gather::live;
-use crate::question::{self, Answer, Unanswered};
-use crate::render::answer;
+use crate::metrics::Metrics;
 use crate::settings::{HumanDuration, InForce};
 use crate::store::{Store, StoreError};
 use crate::target::{Target, What};
-use crate::watch::book::{Book, Pace, Storm, Touched, subject};
-use crate::watch::incident::{Key, Spoken, Told};
+use crate::watch::book::{Book, Pace, Storm, Touched};
+use crate::watch::incident::Incident;
+use crate::watch::scope::{Owner, Scope};
 use crate::watch::silence::Silence;
-use crate::watch::state::{ClusterState, Due, Over, PodKey};
-use futures_util::StreamExt;
+use crate::watch::state::{ClusterState, Due, Over};
 use jiff::{SignedDuration, Timestamp};
 use keep::Keeper;
-use publish::{Publisher, Shown};
+use publish::{Channels, Publisher, Shown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tally::Tally;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -57,10 +61,26 @@ const BACKLOG: usize = 128;
 
 /// Something that the loop hears of.
 pub enum Event {
-    Pod { cluster: String, seen: Seen<LeanPod> },
-    Node { cluster: String, seen: Seen<LeanNode> },
+    Pod {
+        cluster: String,
+        seen: Seen<LeanPod>,
+    },
+    Node {
+        cluster: String,
+        seen: Seen<LeanNode>,
+    },
     Diagnosed(Box<Diagnosed>),
+    /// The workload of an incident was looked at; `None` = it could not be.
+    Scoped {
+        incident: String,
+        scope: Option<Box<Scope>>,
+    },
     Shown(Shown),
+    /// What came of saying a report.
+    Reported {
+        id: String,
+        outcome: Result<(), String>,
+    },
     Asked(Ask),
 }
 
@@ -69,6 +89,10 @@ pub struct Diagnosed {
     cluster: String,
     due: Due,
     outcome: Result<Diagnosis, NotDiagnosed>,
+    /// The pod's workload; `None` = it could not be read.
+    owner: Option<Owner>,
+    /// What the pod's workload and namespace say to us.
+    annotations: BTreeMap<String, String>,
 }
 
 enum NotDiagnosed {
@@ -79,7 +103,7 @@ enum NotDiagnosed {
 }
 
 /// What makes pods wait for one diagnosis instead of one each.
-type Alike = (String, crate::facts::Workload, crate::watch::stuck::Symptom, Option<String>);
+type Alike = (String, Workload, crate::watch::stuck::Symptom, Option<String>);
 
 /// The watch over all clusters.
 pub struct Watching<F, S> {
@@ -92,11 +116,20 @@ pub struct Watching<F, S> {
     silences: BTreeMap<String, Silence>,
     /// Pods whose diagnosis is under way, with those that wait for it.
     asked: BTreeMap<Alike, Vec<Due>>,
+    /// Incidents whose workload is being looked at, and whether it is to be looked at once more.
+    looked_at: BTreeMap<String, bool>,
     slots: Arc<Semaphore>,
     tasks: JoinSet<()>,
     events: mpsc::Sender<Event>,
     /// What the time is: the loop is woken by it.
     clock: fn() -> Timestamp,
+    tally: Tally,
+    /// What is looked at; `None` = everything.
+    only: Option<Target>,
+    /// What is sick already is told one by one, too.
+    no_summary: bool,
+    /// A report is being said; it is tried again at this moment.
+    reporting: Option<Timestamp>,
     /// Since when something is waiting to be told.
     unplaced: Option<Timestamp>,
     /// Clusters whose list is not worked off yet: what is sick there was so before.
@@ -129,22 +162,42 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             book: Book::of(incidents, digests),
             silences: silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect(),
             asked: BTreeMap::new(),
+            looked_at: BTreeMap::new(),
             slots: Arc::new(Semaphore::new(DIAGNOSES)),
             tasks: JoinSet::new(),
             clusters,
             settings,
             events,
             clock,
+            tally: Tally::new(Arc::default()),
+            only: None,
+            no_summary: false,
+            reporting: None,
             unplaced: None,
             starting: BTreeSet::new(),
         })
     }
 
+    /// Counts there.
+    #[must_use]
+    pub fn metered(mut self, metrics: Arc<Metrics>) -> Self {
+        self.tally = Tally::new(metrics);
+        self
+    }
+
+    /// Looks at a target alone, or at everything, and tells one by one what is sick already.
+    #[must_use]
+    pub fn one_by_one(mut self, only: Option<Target>) -> Self {
+        (self.only, self.no_summary) = (only, true);
+        self
+    }
+
     /// Watches until nothing can come in any more.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Event>) {
+        let namespace = self.only.as_ref().and_then(Target::namespace).map(str::to_owned);
         for cluster in self.clusters.iter() {
-            self.tasks.spawn(pods(cluster.clone(), self.events.clone()));
-            self.tasks.spawn(nodes(cluster.clone(), self.events.clone()));
+            self.tasks.spawn(diagnose::pods(cluster.clone(), namespace.clone(), self.events.clone()));
+            self.tasks.spawn(diagnose::nodes(cluster.clone(), self.events.clone()));
         }
         self.publisher.recover(&self.book);
         loop {
@@ -174,8 +227,15 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         let states = self.states.values().filter_map(ClusterState::next);
         let place = self.unplaced.and_then(|since| since.saturating_add(GATHER).ok());
         let silences = self.silences.values().map(|silence| silence.until);
-        let book = self.book.next(self.pace());
-        states.chain(place).chain(silences).chain(book).chain(self.publisher.next()).min().map(|at| at.max(now))
+        let book = self.book.next(self.pace()).into_iter().chain(self.book.heard_at(now));
+        states
+            .chain(place)
+            .chain(silences)
+            .chain(book)
+            .chain(self.publisher.next())
+            .chain(self.next_report(now))
+            .min()
+            .map(|at| at.max(now))
     }
 
     async fn take(&mut self, event: Event, now: Timestamp) {
@@ -183,12 +243,20 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             Event::Pod { cluster, seen } => self.pod(&cluster, seen, now).await,
             Event::Node { cluster, seen } => self.node(&cluster, seen, now).await,
             Event::Diagnosed(diagnosed) => self.diagnosed(*diagnosed, now).await,
+            Event::Scoped { incident, scope } => self.scoped(&incident, scope).await,
             Event::Shown(shown) => self.shown(shown, now).await,
+            Event::Reported { id, outcome } => self.reported(&id, outcome, now).await,
             Event::Asked(ask) => self.asked(ask, now).await,
         }
     }
 
     async fn pod(&mut self, cluster: &str, seen: Seen<LeanPod>, now: Timestamp) {
+        self.tally.saw(cluster, "pods", &seen, now);
+        if let (Some(only), Seen::There(pod)) = (&self.only, &seen)
+            && !concerns(only, pod)
+        {
+            return;
+        }
         let settings = self.settings.get();
         let Some(state) = self.states.get_mut(cluster) else { return };
         let over = match seen {
@@ -215,6 +283,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     }
 
     async fn node(&mut self, cluster: &str, seen: Seen<LeanNode>, now: Timestamp) {
+        self.tally.saw(cluster, "nodes", &seen, now);
         let settings = self.settings.get();
         let Some(state) = self.states.get_mut(cluster) else { return };
         let over = match seen {
@@ -235,11 +304,13 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             let (Over::Well(pod) | Over::Gone(pod)) = over;
             touched.add(self.book.leave(cluster, &pod, now));
         }
+        self.look_at(&touched.incidents);
         self.show(touched).await;
     }
 
     /// Does what is due.
     async fn work(&mut self, now: Timestamp) {
+        self.tally.looks(&self.states, now);
         let mut touched = Touched::default();
         for cluster in self.clusters.iter().cloned().collect::<Vec<_>>() {
             let Some(state) = self.states.get_mut(&cluster.name) else { continue };
@@ -255,24 +326,53 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
                 }
             }
         }
-        self.silences.retain(|_, silence| silence.until > now);
+        self.look_at(&touched.incidents);
+        self.end_silences(now).await;
+        if self.book.heard_at(now).is_some_and(|at| at <= now) {
+            self.unplaced.get_or_insert(now);
+        }
         let ready = self.asked.is_empty() || self.unplaced.is_some_and(|since| now.duration_since(since) >= GATHER);
         if ready && self.unplaced.take().is_some() {
             let storm = self.storm();
             let silences = &self.silences;
-            let quiet = |key: &Key| silences.values().any(|silence| silence.covers(key, now));
-            touched.add(self.book.place(!self.starting.is_empty(), storm, now, quiet));
+            let silenced = |incident: &Incident| silences.values().any(|silence| silence.covers(incident, now));
+            let at_start = !self.starting.is_empty() && !self.no_summary;
+            touched.add(self.book.place(at_start, storm, now, silenced));
         }
         if self.asked.is_empty() {
             self.starting.retain(|cluster| self.states.get(cluster).is_some_and(ClusterState::is_listing));
         }
-        let states = &self.states;
-        let still = |key: &Key| states.get(&key.cluster).is_some_and(|state| state.has_suspects_of(&key.subject));
-        touched.add(self.book.tick(now, self.pace(), still));
+        let (states, looked_at) = (&self.states, &self.looked_at);
+        let still = |incident: &Incident| {
+            let state = states.get(&incident.key.cluster);
+            // Of what many share nobody waits for the last one, who may have other troubles by then.
+            let mut subjects = std::iter::once(&incident.key.subject).chain(incident.workload());
+            // What changed is to be known when the end is told.
+            looked_at.contains_key(&incident.id)
+                || state.is_some_and(|state| subjects.any(|subject| state.has_suspects_of(subject)))
+        };
+        let silences = &self.silences;
+        let silenced = |incident: &Incident| silences.values().any(|silence| silence.covers(incident, now));
+        touched.add(self.book.tick(now, self.pace(), still, silenced));
         self.show(touched).await;
         self.publisher.retry(now, &self.book);
+        self.report(now).await;
         let (incidents, digests) = self.book.forget(now);
         self.keeper.forget(&incidents, &digests).await;
+        self.tally.keeps(&self.states, &self.book);
+        let history = self.settings.get().store.history;
+        self.keeper.prune(history, now).await;
+    }
+
+    /// Ends the silences whose time is over: what they covered is heard of from now on.
+    async fn end_silences(&mut self, now: Timestamp) {
+        let ended: Vec<String> =
+            self.silences.values().filter(|silence| silence.until <= now).map(|silence| silence.id.clone()).collect();
+        for id in ended {
+            self.silences.remove(&id);
+            self.keeper.forget_silence(&id).await;
+            self.unplaced.get_or_insert(now);
+        }
     }
 
     fn pace(&self) -> Pace {
@@ -286,68 +386,6 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         Storm { messages: storm.messages, within: SignedDuration::try_from(storm.within.get()).unwrap_or_default() }
     }
 
-    /// Diagnoses a pod, unless one like it is being diagnosed.
-    fn ask(&mut self, cluster: &Cluster, due: Due, now: Timestamp) {
-        let alike = alike(&cluster.name, &due);
-        let waiting = self.asked.entry(alike);
-        if let std::collections::btree_map::Entry::Occupied(mut waiting) = waiting {
-            waiting.get_mut().push(due);
-            return;
-        }
-        waiting.or_default();
-        self.unplaced.get_or_insert(now);
-        let (cluster, slots, events) = (cluster.clone(), self.slots.clone(), self.events.clone());
-        let (catalogue, clock) = (self.settings.catalogue(), self.clock);
-        self.tasks.spawn(async move {
-            let Ok(_slot) = slots.acquire().await else { return };
-            let outcome = diagnose(&cluster, &due.pod, clock(), &catalogue).await;
-            let diagnosed = Diagnosed { cluster: cluster.name, due, outcome };
-            // Nobody listens any more only when all ends.
-            let _ = events.send(Event::Diagnosed(Box::new(diagnosed))).await;
-        });
-    }
-
-    async fn diagnosed(&mut self, diagnosed: Diagnosed, now: Timestamp) {
-        let Diagnosed { cluster, due, outcome } = diagnosed;
-        let waiting = self.asked.remove(&alike(&cluster, &due)).unwrap_or_default();
-        let Some(state) = self.states.get_mut(&cluster) else { return };
-        let all: Vec<Due> = std::iter::once(due).chain(waiting).filter(|due| state.is_due(&due.pod)).collect();
-        let again = |state: &mut ClusterState, after: SignedDuration| {
-            for due in &all {
-                state.again(&due.pod, now.saturating_add(after).unwrap_or(Timestamp::MAX));
-            }
-        };
-        let diagnosis = match outcome {
-            // Its deletion is on its way to us.
-            Err(NotDiagnosed::Gone) => return again(state, TRY_AGAIN),
-            Err(NotDiagnosed::Unread(why)) => {
-                tracing::warn!(cluster, why, "a sick pod could not be diagnosed, trying again: {why}");
-                return again(state, TRY_AGAIN);
-            }
-            Ok(diagnosis) => diagnosis,
-        };
-        if matches!(diagnosis.verdict, Verdict::Healthy | Verdict::Completed | Verdict::Waiting) {
-            return again(state, ASK_AGAIN);
-        }
-        let Some(first) = all.first() else { return };
-        let cause = sure(&diagnosis).map_or("unknown", |finding| finding.cause.id);
-        let key = Key { cluster: cluster.clone(), subject: subject(first, cause), cause: cause.to_owned() };
-        let Some(channel) = route::channel(&self.settings.get(), &cluster, first) else {
-            tracing::warn!(cluster, pod = %first.pod, "no channel to tell it in: set slack.default_channel or routes");
-            return;
-        };
-        let told = told(&diagnosis);
-        let mut touched = Touched::default();
-        for due in &all {
-            touched.add(self.book.sick(key.clone(), due, told.clone(), &channel, now));
-        }
-        for id in &touched.incidents {
-            self.publisher.learn(id, &diagnosis, &channel);
-        }
-        self.unplaced.get_or_insert(now);
-        self.show(touched).await;
-    }
-
     /// Keeps what was touched, then shows it.
     async fn show(&mut self, touched: Touched) {
         if touched == Touched::default() {
@@ -358,72 +396,34 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     }
 
     async fn shown(&mut self, shown: Shown, now: Timestamp) {
-        let touched = self.publisher.shown(shown, &mut self.book, now);
+        let (touched, channels) = self.publisher.shown(shown, &mut self.book, now);
         self.keeper.keep(&touched, &self.book).await;
+        match channels {
+            Some(Channels::Open(channel)) => self.keeper.may_be_told(&closed(&channel)).await,
+            Some(Channels::Closed { channel, code }) if self.keeper.tell_once(&closed(&channel), now).await => {
+                let named_by = route::named_by(&self.settings.get(), &channel);
+                self.publisher.tell_closed(&channel, &code, &named_by);
+            }
+            Some(Channels::Closed { .. }) | None => {}
+        }
         self.publisher.show(&Touched::default(), &self.book);
     }
 }
 
-fn alike(cluster: &str, due: &Due) -> Alike {
-    let node = due.node.clone().filter(|_| due.node_is_silent);
-    (cluster.to_owned(), due.workload.clone(), due.symptom, node)
-}
-
-/// Returns the cause that is sure enough to be told.
-fn sure(diagnosis: &Diagnosis) -> Option<&Finding> {
-    diagnosis.answer().filter(|finding| diagnosis.verdict == Verdict::Sick && finding.certainty != Certainty::Possible)
-}
-
-fn told(diagnosis: &Diagnosis) -> Told {
-    let Some(finding) = sure(diagnosis) else {
-        return Told {
-            summary: Spoken {
-                en: "I could not tell the cause; the thread says what was looked at and what could not be read.".into(),
-                zh: "无法判断原因；话题中列出了查看过的内容和无法读取的内容。".into(),
-            },
-            ..Told::default()
-        };
-    };
-    let likely = finding.certainty == Certainty::Likely;
-    let words = |words: &crate::diagnosis::Words| Spoken { en: words.en.clone(), zh: words.zh.clone() };
-    let mut summary = words(&finding.summary);
-    if likely {
-        summary = Spoken { en: format!("Likely: {}", summary.en), zh: format!("很可能：{}", summary.zh) };
-    }
-    Told { summary, fix: answer::first_to_do(diagnosis, finding).map(|fix| words(&fix.text)), wanted: None }
-}
-
-async fn diagnose(
-    cluster: &Cluster,
-    pod: &PodKey,
-    now: Timestamp,
-    catalogue: &Catalogue,
-) -> Result<Diagnosis, NotDiagnosed> {
-    let what = What::Pod { namespace: pod.namespace.clone(), prefix: pod.name.clone() };
-    let target = Target { cluster: None, what };
-    let world = live::gather(cluster, &target, now, super::ask::PATIENCE, catalogue).await;
-    let world = world.map_err(|error| NotDiagnosed::Unread(error.to_string()))?;
-    match question::answer(&world, now, &target, catalogue) {
-        Ok(Answer::One { diagnosis, .. }) if diagnosis.target.name == pod.name => Ok(*diagnosis),
-        Ok(_) | Err(Unanswered::NotFound { .. } | Unanswered::Ambiguous { .. }) => Err(NotDiagnosed::Gone),
-        Err(error) => Err(NotDiagnosed::Unread(error.to_string())),
-    }
-}
-
-async fn pods(cluster: Cluster, events: mpsc::Sender<Event>) {
-    let mut stream = std::pin::pin!(cluster.watch_pods());
-    while let Some(seen) = stream.next().await {
-        if events.send(Event::Pod { cluster: cluster.name.clone(), seen }).await.is_err() {
-            return;
+/// Returns true where a target means a pod.
+fn concerns(target: &Target, pod: &LeanPod) -> bool {
+    match &target.what {
+        What::Cluster => true,
+        What::Namespace(namespace) => pod.namespace() == namespace,
+        What::Pod { namespace, prefix } => pod.namespace() == namespace && pod.name().starts_with(prefix),
+        What::Workload { namespace, kind, name } => {
+            let workload = Workload::of_pod(&pod.metadata);
+            pod.namespace() == namespace && workload.kind == kind.name() && workload.name == *name
         }
     }
 }
 
-async fn nodes(cluster: Cluster, events: mpsc::Sender<Event>) {
-    let mut stream = std::pin::pin!(cluster.watch_nodes());
-    while let Some(seen) = stream.next().await {
-        if events.send(Event::Node { cluster: cluster.name.clone(), seen }).await.is_err() {
-            return;
-        }
-    }
+/// Returns the id of the notice that a channel cannot be used.
+fn closed(channel: &str) -> String {
+    format!("closed-{channel}")
 }

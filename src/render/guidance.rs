@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 /// Returns the help.
 pub fn help(language: Language) -> Message {
-    let rows: [(&str, &str, &str); 10] = [
+    let rows: [(&str, &str, &str); 11] = [
         (
             "/podoctor prod/manage-5bd...",
             "why is this pod stuck? The start of its name will do",
@@ -36,6 +36,7 @@ pub fn help(language: Language) -> Message {
             "the same in any words, in a thread too",
             "用任何说法都可以，也可在话题中",
         ),
+        ("@podoctor again", "in the thread of an alert: diagnose it anew", "在告警的话题中：重新诊断"),
     ];
     let lines: Vec<Line> = rows
         .into_iter()

@@ -1,12 +1,15 @@
 //! What a text must look like, and how to say so.
 
 use super::HumanDuration;
+use super::calendar::{TimeOfDay, Zone};
 use std::net::SocketAddr;
 
 /// Returns what a text of this format is, with an example, as the end of "expected …".
 pub fn expected(format: &str) -> &'static str {
     match format {
         "podoctor-duration" => "a duration such as 90s, 5m, 2h or 1h30m",
+        "podoctor-time-of-day" => "a time of day such as \"22:00\"",
+        "podoctor-time-zone" => "a time zone such as UTC or Europe/Berlin",
         "podoctor-url" => "an address such as https://slack.com/api, without user, query or fragment",
         "runbook-address" => "an address such as https://wiki.example.com/runbooks/vault",
         "podoctor-socket-address" => "an address and a port such as 0.0.0.0:8080",
@@ -22,6 +25,8 @@ pub fn expected(format: &str) -> &'static str {
 pub fn fits(format: &str, text: &str) -> bool {
     match format {
         "podoctor-duration" => text.parse::<HumanDuration>().is_ok(),
+        "podoctor-time-of-day" => text.parse::<TimeOfDay>().is_ok(),
+        "podoctor-time-zone" => text.parse::<Zone>().is_ok(),
         "podoctor-url" => url::Url::parse(text).is_ok_and(|url| {
             let plain = url.username().is_empty() && url.password().is_none();
             matches!(url.scheme(), "http" | "https") && plain && url.query().is_none() && url.fragment().is_none()

@@ -1,6 +1,7 @@
 //! The settings as types. Doc comments here are what the schema and the settings page say of each key.
 
 use super::HumanDuration;
+use super::calendar::{Day, Quiet, TimeOfDay, Zone};
 pub use crate::diagnosis::Remedy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,9 +30,11 @@ pub struct Settings {
     pub remedies: Vec<RemedyRule>,
     /// Who may ask, act and approve.
     pub access: Access,
-    /// Which channel an alert goes to: the first entry that fits, else the pod's annotation `podoctor.dev/channel`,
-    /// else `slack.default_channel`.
+    /// Which channel an alert goes to: the first entry that fits, else the annotation `podoctor.dev/channel` of the pod,
+    /// its workload or its namespace, else `slack.default_channel`.
     pub routes: Vec<Route>,
+    /// A message each morning on how things are. None = there is none.
+    pub report: Option<Report>,
     /// What is particular to a channel, by its id.
     #[schemars(extend("propertyNames" = { "type": "string", "format": "slack-channel" }))]
     pub channels: BTreeMap<String, Channel>,
@@ -82,6 +85,25 @@ pub struct Store {
     pub path: PathBuf,
     /// The namespace of the custom resources. None = the namespace podoctor runs in.
     pub namespace: Option<String>,
+    /// How much is remembered of incidents that are over.
+    pub history: History,
+}
+
+/// How much is remembered of incidents that are over, for `/podoctor history` and the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct History {
+    /// For how long.
+    pub keep_for: HumanDuration,
+    /// How many at most; the oldest go first.
+    #[schemars(range(min = 0, max = 100_000))]
+    pub at_most: usize,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { keep_for: HumanDuration::minutes(30 * 24 * 60), at_most: 2_000 }
+    }
 }
 
 /// The kinds of store.
@@ -114,8 +136,8 @@ pub struct Cluster {
 pub struct Watch {
     /// How long a pod may be in a state before it is told.
     pub thresholds: Thresholds,
-    /// Other thresholds for some pods: the first that fits counts. A pod's own annotation,
-    /// such as `podoctor.dev/threshold-pending: 10m`, goes before.
+    /// Other thresholds for some pods: the first that fits counts. An annotation goes before, such as
+    /// `podoctor.dev/threshold-pending: 10m`: the pod's own, else one of its workload or namespace that is longer.
     pub overrides: Vec<Override>,
     /// When many incidents become one message.
     pub storm: Storm,
@@ -160,7 +182,7 @@ impl Default for Storm {
 pub struct Override {
     /// The namespaces meant; `*` stands for anything. None = all.
     pub namespaces: Vec<String>,
-    /// The labels that a pod must have, each with this value.
+    /// The labels that a pod must have, each with this value; `*` stands for anything.
     pub labels: BTreeMap<String, String>,
     /// Instead of `thresholds.pending`. None = as there.
     pub pending: Option<HumanDuration>,
@@ -288,12 +310,36 @@ pub struct Route {
     /// The namespaces meant; `*` stands for anything. None = all.
     #[serde(default)]
     pub namespaces: Vec<String>,
-    /// The labels that a pod must have, each with this value.
+    /// The labels that a pod must have, each with this value; `*` stands for anything.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// The id of the channel.
     #[schemars(extend("format" = "slack-channel"))]
     pub channel: String,
+    /// Hours in which alerts are held back, and told in one summary at their end. None = never.
+    #[serde(default)]
+    pub quiet: Option<Quiet>,
+}
+
+/// A message each morning: what is open, what was resolved since the last one, and who made most of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Report {
+    /// When, such as "08:00".
+    pub at: TimeOfDay,
+    /// The time zone of that.
+    pub zone: Zone,
+    /// The days on which it comes. None = every day.
+    pub days: Vec<Day>,
+    /// The id of the channel. None = `slack.default_channel`.
+    #[schemars(extend("format" = "slack-channel"))]
+    pub channel: Option<String>,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self { at: TimeOfDay::hour(8), zone: Zone::default(), days: Vec::new(), channel: None }
+    }
 }
 
 /// What is particular to a channel.
@@ -332,6 +378,7 @@ impl Default for Settings {
             remedies: Vec::new(),
             access: Access::default(),
             routes: Vec::new(),
+            report: None,
             channels: BTreeMap::new(),
             remedy_expiry: HumanDuration::minutes(15),
             language: Language::English,
@@ -353,7 +400,7 @@ impl Default for Http {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { kind: StoreKind::Auto, path: PathBuf::from("podoctor.db"), namespace: None }
+        Self { kind: StoreKind::Auto, path: PathBuf::from("podoctor.db"), namespace: None, history: History::default() }
     }
 }
 

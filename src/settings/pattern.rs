@@ -1,8 +1,15 @@
 //! Names with `*` in them, as settings list clusters and namespaces.
 
+use std::collections::BTreeMap;
+
 /// Tells whether `patterns` take in `name`. No pattern at all takes in every name.
 pub fn covers(patterns: &[String], name: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, name))
+}
+
+/// Tells whether something has each of these labels with a value that fits.
+pub fn selects<'a>(labels: &BTreeMap<String, String>, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+    labels.iter().all(|(name, pattern)| label(name).is_some_and(|value| matches(pattern, value)))
 }
 
 /// Tells whether `name` fits `pattern`, in which each `*` stands for any run of characters, also for none.

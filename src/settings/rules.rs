@@ -55,6 +55,8 @@ impl Rules<'_> {
             self.at_least_a_second(&[Step::Key("watch"), Step::Key("thresholds"), Step::Key(key)], duration);
         }
         self.at_least_a_second(&[Step::Key("watch"), Step::Key("resolve_after")], self.settings.watch.resolve_after);
+        let history = self.settings.store.history.keep_for;
+        self.at_least_a_second(&[Step::Key("store"), Step::Key("history"), Step::Key("keep_for")], history);
         self.at_least_a_second(&[Step::Key("remedy_expiry")], self.settings.remedy_expiry);
     }
 

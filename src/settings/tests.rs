@@ -193,7 +193,7 @@ fn a_mistaken_variable_is_named() {
         (
             "PODOCTOR_XYZ__ABC",
             "x",
-            "PODOCTOR_XYZ__ABC: xyz: unknown key; there are access, causes, channels, clusters, http, language, remedies, remedy_expiry, routes, slack, store, watch",
+            "PODOCTOR_XYZ__ABC: xyz: unknown key; there are access, causes, channels, clusters, http, language, remedies, remedy_expiry, report, routes, slack, store, watch",
         ),
         (
             "PODOCTOR_CLUSTERS__0__NAME",

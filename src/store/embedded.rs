@@ -107,6 +107,16 @@ impl Store for Embedded {
         .await
     }
 
+    async fn ids(&self, kind: Kind) -> Result<Vec<String>, StoreError> {
+        self.run(move |connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT id FROM records WHERE kind = ? ORDER BY id").map_err(failed)?;
+            let rows = statement.query_map([kind.name()], |row| row.get(0)).map_err(failed)?;
+            rows.collect::<Result<_, _>>().map_err(failed)
+        })
+        .await
+    }
+
     async fn put(&self, kind: Kind, id: &str, body: String, expected: Version) -> Result<Version, StoreError> {
         let id = id.to_owned();
         self.run(move |connection| {
@@ -161,6 +171,7 @@ mod tests {
         assert!(matches!(store.put(Kind::Incident, "a", "3".into(), first).await, Err(StoreError::Conflict { .. })));
         let kept = store.list(Kind::Incident).await.expect("read");
         assert_eq!(kept, [Record { id: "a".into(), version: second, body: "2".into() }]);
+        assert_eq!(store.ids(Kind::Incident).await.expect("read"), ["a"]);
         assert_eq!(store.list(Kind::Silence).await.expect("read"), []);
         store.remove(Kind::Incident, "a").await.expect("removed");
         store.remove(Kind::Incident, "a").await.expect("not there, and no error");

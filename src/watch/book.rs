@@ -1,6 +1,7 @@
 //! The book of incidents: what opens, joins, calms down, is resolved and comes back. Pure; what it touches is to be shown.
 
-use super::incident::{Digest, Incident, Key, State, Subject, Told};
+use super::incident::{Digest, Helped, Incident, Key, State, Subject, Told};
+use super::scope::Scope;
 use super::state::{Due, PodKey};
 use super::stuck::Symptom;
 use jiff::{SignedDuration, Timestamp};
@@ -8,12 +9,22 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// An incident that comes back within this goes on in its thread.
 const REOPEN_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+/// The cause of an incident whose cause is not sure.
+pub const UNKNOWN: &str = "unknown";
 /// How long resolved incidents are kept for that, and for their last edit.
 const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(2);
 /// How many times a thread is reminded.
 const REMINDERS: u32 = 3;
 /// At the start more than this many incidents are told in one summary.
 const SUMMARY_ABOVE: usize = 3;
+
+/// Why several incidents are told in one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    Storm,
+    Start,
+    Quiet,
+}
 
 /// What time alone does to incidents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +51,11 @@ pub enum Note {
     Opened,
     Acknowledged {
         by: String,
+    },
+    /// A person does not want to hear of it for a while.
+    Muted {
+        by: String,
+        until: Timestamp,
     },
     Resolved {
         after: SignedDuration,
@@ -104,22 +120,48 @@ impl Book {
             incident.is_open()
                 && incident.key.cluster == cluster
                 && incident.symptom == due.symptom
-                && (subjects[0] == incident.key.subject || (due.node_is_silent && subjects[1] == incident.key.subject))
+                && (subjects[0] == incident.key.subject
+                    || (incident.is_shared() && incident.workloads.contains(&subjects[0]))
+                    || (due.node_is_silent && subjects[1] == incident.key.subject))
         })?;
         enter(incident, due);
         Some(Touched::incident(&incident.id).with_digest(incident))
     }
 
-    /// A pod was diagnosed: it joins the incident of that key, brings it back, or opens one.
+    /// A pod was diagnosed: it joins the incident of that key, brings it back, or opens one. An incident whose cause was
+    /// not known learns it.
     pub fn sick(&mut self, key: Key, due: &Due, told: Told, channel: &str, now: Timestamp) -> Touched {
+        let of_workload = Subject::of(&due.workload);
+        let open = |incident: &&mut Incident| {
+            incident.is_open() && incident.key.cluster == key.cluster && incident.workloads.contains(&of_workload)
+        };
+        let known = self.incidents.values().any(|incident| incident.is_open() && incident.key == key);
+        let unknown = |incident: &&mut Incident| incident.key.cause == UNKNOWN && key.cause != UNKNOWN && !known;
+        if let Some(incident) = self.incidents.values_mut().filter(open).find(unknown) {
+            enter(incident, due);
+            (incident.key, incident.symptom, incident.told) = (key, due.symptom, told);
+            let id = incident.id.clone();
+            return Touched::incident(&id).with_digest(incident).note(&id, Note::Opened);
+        }
+        // A cause that was known does not become unknown because it cannot be read once.
+        let holds = |incident: &&mut Incident| key.cause == UNKNOWN && incident.pods.contains(&due.pod);
+        if let Some(incident) = self.incidents.values_mut().filter(open).find(holds) {
+            enter(incident, due);
+            return Touched::incident(&incident.id).with_digest(incident);
+        }
         let recent = |incident: &&mut Incident| match incident.state {
             State::Resolved { at } => now.duration_since(at) < REOPEN_WITHIN,
             _ => true,
         };
-        if let Some(incident) = self.incidents.values_mut().filter(|incident| incident.key == key).find(recent) {
+        // What many share is told once in each channel, so that every team hears of it.
+        let same =
+            |incident: &&mut Incident| incident.key == key && (incident.routed == channel || !incident.is_shared());
+        if let Some(incident) = self.incidents.values_mut().filter(same).find(recent) {
             let was_open = incident.is_open();
             enter(incident, due);
-            incident.told = told;
+            if incident.workloads.len() < 2 {
+                incident.told = told;
+            }
             let id = incident.id.clone();
             let touched = Touched::incident(&id).with_digest(incident);
             if was_open {
@@ -128,6 +170,8 @@ impl Book {
             incident.state = State::Open;
             incident.reopened += 1;
             incident.since = due.since;
+            (incident.first, incident.last) = (None, None);
+            incident.helped.clear();
             return touched.note(&id, Note::Reopened);
         }
         let id = self.new_id(&key, now);
@@ -143,7 +187,15 @@ impl Book {
             nodes: BTreeSet::new(),
             calm_since: None,
             told,
+            workloads: BTreeSet::new(),
+            first: None,
+            last: None,
+            helped: Vec::new(),
+            routed: channel.to_owned(),
             channel: channel.to_owned(),
+            quiet: None,
+            held: false,
+            muted: None,
             placed: false,
             digest: None,
             message: None,
@@ -156,19 +208,38 @@ impl Book {
         Touched::incident(&id)
     }
 
-    /// Gives the incidents that are told nowhere yet their place: a message each, or in a storm and at the start one
-    /// digest a channel. What is `quiet` waits.
-    pub fn place(&mut self, at_start: bool, storm: Storm, now: Timestamp, quiet: impl Fn(&Key) -> bool) -> Touched {
+    /// Gives the incidents that are told nowhere yet their place: a message each, or in a storm, at the start and after
+    /// quiet hours one digest a channel. What is `silenced`, or in quiet hours, waits.
+    pub fn place(
+        &mut self,
+        at_start: bool,
+        storm: Storm,
+        now: Timestamp,
+        silenced: impl Fn(&Incident) -> bool,
+    ) -> Touched {
         while self.opened.front().is_some_and(|at| now.duration_since(*at) > storm.within) {
             self.opened.pop_front();
         }
-        let is_new = |incident: &Incident| incident.is_open() && !incident.placed && !quiet(&incident.key);
-        let mut new: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for incident in self.incidents.values().filter(|incident| is_new(incident)) {
-            new.entry(incident.channel.clone()).or_default().push(incident.id.clone());
-        }
         let mut touched = Touched::default();
-        for (channel, ids) in new {
+        let mut new: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
+        for incident in self.incidents.values_mut().filter(|incident| !incident.placed) {
+            // What came and went in quiet hours is told as well: somebody may want to know why the night was slow.
+            if !(incident.is_open() || incident.held) || silenced(incident) {
+                continue;
+            }
+            if incident.quiet_until(now).is_some() {
+                if !std::mem::replace(&mut incident.held, true) {
+                    touched.incidents.insert(incident.id.clone());
+                }
+                continue;
+            }
+            new.entry((incident.channel.clone(), incident.held)).or_default().push(incident.id.clone());
+        }
+        for ((channel, held), ids) in new {
+            if held {
+                touched.add(self.digest(&channel, &ids, Occasion::Quiet, storm, now));
+                continue;
+            }
             // The digest is a message too: it takes the last place.
             let room = storm.messages.saturating_sub(self.opened.len() + 1);
             let summary = at_start && ids.len() > SUMMARY_ABOVE;
@@ -187,18 +258,26 @@ impl Book {
                 }
             }
             if !rest.is_empty() {
-                touched.add(self.digest(&channel, rest, summary, storm, now));
+                let occasion = if summary { Occasion::Start } else { Occasion::Storm };
+                touched.add(self.digest(&channel, rest, occasion, storm, now));
             }
         }
         touched
     }
 
+    /// Returns the next moment at which quiet hours end that something waits for; `now` where they are over already.
+    pub fn heard_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let waiting = self.incidents.values().filter(|incident| incident.held && !incident.placed);
+        waiting.map(|incident| incident.quiet_until(now).unwrap_or(now)).min()
+    }
+
     /// Puts incidents into the digest that is going on, or into a new one.
-    fn digest(&mut self, channel: &str, ids: &[String], at_start: bool, storm: Storm, now: Timestamp) -> Touched {
+    fn digest(&mut self, channel: &str, ids: &[String], occasion: Occasion, storm: Storm, now: Timestamp) -> Touched {
+        let (at_start, held) = (occasion == Occasion::Start, occasion == Occasion::Quiet);
         // What belongs to the same storm, or to the same start, goes into the same message.
         let going_on = self.digests.values().find(|digest| {
             digest.channel == channel
-                && digest.at_start == at_start
+                && (digest.at_start, digest.held) == (at_start, held)
                 && now.duration_since(digest.opened) < storm.within * 6
         });
         let id = match going_on {
@@ -211,6 +290,7 @@ impl Book {
                     id: id.clone(),
                     channel: channel.to_owned(),
                     at_start,
+                    held,
                     opened: now,
                     incidents: Vec::new(),
                     message: None,
@@ -247,6 +327,32 @@ impl Book {
         touched
     }
 
+    /// The workload of an incident was looked at.
+    pub fn scoped(&mut self, id: &str, scope: Scope) -> Touched {
+        let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.is_open()) else {
+            return Touched::default();
+        };
+        if incident.last.as_ref() == Some(&scope) || incident.workload().is_none() {
+            return Touched::default();
+        }
+        incident.first.get_or_insert_with(|| scope.clone());
+        incident.last = Some(scope);
+        Touched::incident(id).with_digest(incident)
+    }
+
+    /// A person had something done about an incident.
+    pub fn helped(&mut self, id: &str, helped: Helped) -> Touched {
+        let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.is_open()) else {
+            return Touched::default();
+        };
+        // Whoever was interrupted says it once more.
+        if incident.helped.contains(&helped) {
+            return Touched::default();
+        }
+        incident.helped.push(helped);
+        Touched::incident(id)
+    }
+
     /// A person says that they look after it.
     pub fn acknowledge(&mut self, id: &str, by: &str, now: Timestamp) -> Touched {
         let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.state == State::Open) else {
@@ -256,14 +362,41 @@ impl Book {
         Touched::incident(id).with_digest(incident).note(id, Note::Acknowledged { by: by.to_owned() })
     }
 
+    /// A person does not want to hear of it for a while.
+    pub fn mute(&mut self, id: &str, by: &str, until: Timestamp) -> Touched {
+        let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.is_open()) else {
+            return Touched::default();
+        };
+        incident.muted = Some(until);
+        Touched::incident(id).with_digest(incident).note(id, Note::Muted { by: by.to_owned(), until })
+    }
+
+    /// A person wants to hear of it again.
+    pub fn unmute(&mut self, id: &str) -> Touched {
+        match self.incidents.get_mut(id).filter(|incident| incident.muted.is_some()) {
+            Some(incident) => {
+                incident.muted = None;
+                Touched::incident(id).with_digest(incident)
+            }
+            None => Touched::default(),
+        }
+    }
+
     /// Does what time alone brings: resolves what has been calm for long enough, reminds of what nobody looks after.
-    /// `still` tells whether a subject has pods in trouble that are not due yet.
-    pub fn tick(&mut self, now: Timestamp, pace: Pace, still: impl Fn(&Key) -> bool) -> Touched {
+    /// `still` tells whether it may not be over: there are pods in trouble that are not due yet. Nobody is reminded of
+    /// what is `silenced`, or in quiet hours.
+    pub fn tick(
+        &mut self,
+        now: Timestamp,
+        pace: Pace,
+        still: impl Fn(&Incident) -> bool,
+        silenced: impl Fn(&Incident) -> bool,
+    ) -> Touched {
         let mut touched = Touched::default();
         for incident in self.incidents.values_mut() {
             if let Some(calm) = incident.calm_since
                 && now.duration_since(calm) >= pace.hold_down
-                && !still(&incident.key)
+                && !still(incident)
             {
                 incident.calm_since = None;
                 incident.state = State::Resolved { at: calm };
@@ -276,8 +409,11 @@ impl Book {
                 && incident.reminders < REMINDERS
                 && now.duration_since(last) >= after
             {
-                incident.reminders += 1;
                 incident.reminded = Some(now);
+                if incident.quiet_until(now).is_some() || silenced(incident) {
+                    continue;
+                }
+                incident.reminders += 1;
                 let note = Note::Reminder { number: incident.reminders, open_for: now.duration_since(incident.since) };
                 let id = incident.id.clone();
                 touched.add(Touched::incident(&id).note(&id, note));
@@ -286,14 +422,14 @@ impl Book {
         touched
     }
 
-    /// Takes out what was resolved long ago; returns the ids of incidents and of digests.
-    pub fn forget(&mut self, now: Timestamp) -> (Vec<String>, Vec<String>) {
-        let old = |incident: &Incident| match incident.state {
-            State::Resolved { at } => now.duration_since(at) >= FORGET_AFTER,
+    /// Takes out what was resolved long ago; returns those incidents, and the ids of digests.
+    pub fn forget(&mut self, now: Timestamp) -> (Vec<Incident>, Vec<String>) {
+        let waits = |incident: &Incident| incident.held && !incident.placed;
+        let old = |incident: &mut Incident| match incident.state {
+            State::Resolved { at } => now.duration_since(at) >= FORGET_AFTER && !waits(incident),
             _ => false,
         };
-        let gone: Vec<String> = self.incidents.values().filter(|i| old(i)).map(|i| i.id.clone()).collect();
-        self.incidents.retain(|_, incident| !old(incident));
+        let gone: Vec<Incident> = self.incidents.extract_if(.., |_, incident| old(incident)).map(|(_, i)| i).collect();
         let empty: Vec<String> = self
             .digests
             .values()
@@ -336,6 +472,7 @@ impl Touched {
 
 fn enter(incident: &mut Incident, due: &Due) {
     incident.pods.insert(due.pod.clone());
+    incident.workloads.insert(Subject::of(&due.workload));
     incident.nodes.extend(due.node.clone());
     incident.most = incident.most.max(incident.pods.len());
     incident.since = incident.since.min(due.since);
@@ -354,4 +491,4 @@ pub fn subject(due: &Due, cause: &str) -> Subject {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -1,8 +1,11 @@
 //! An incident: one workload or node, one cause, from the first pod that is due until the last one is well.
 
+use super::scope::Scope;
 use super::state::PodKey;
 use super::stuck::Symptom;
 use crate::facts::Workload;
+use crate::settings::Quiet;
+use crate::target;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -11,8 +14,20 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
-    Workload { kind: String, namespace: String, name: String },
-    Node { name: String },
+    Workload {
+        kind: String,
+        namespace: String,
+        name: String,
+    },
+    Node {
+        name: String,
+    },
+    /// Something that many workloads share: a registry, a storage class, a quota. `kind` as in a diagnosis.
+    Shared {
+        kind: String,
+        namespace: String,
+        name: String,
+    },
 }
 
 impl Subject {
@@ -25,19 +40,22 @@ impl Subject {
         }
     }
 
-    /// Returns how people name it: `prod/manage`, `node a3`.
+    /// Returns how people name it: `prod/manage`, `node a3`, `registry registry.example`.
     pub fn name(&self) -> String {
         match self {
             Self::Workload { namespace, name, .. } => format!("{namespace}/{name}"),
             Self::Node { name } => format!("node {name}"),
+            Self::Shared { kind, namespace, name } if namespace.is_empty() => format!("{kind} {name}"),
+            Self::Shared { kind, namespace, name } => format!("{kind} {namespace}/{name}"),
         }
     }
 
-    /// Returns the namespace it lies in; a node lies in none.
+    /// Returns the namespace it lies in; a node and what is the cluster's lie in none.
     pub fn namespace(&self) -> Option<&str> {
         match self {
             Self::Workload { namespace, .. } => Some(namespace),
             Self::Node { .. } => None,
+            Self::Shared { namespace, .. } => Some(namespace.as_str()).filter(|namespace| !namespace.is_empty()),
         }
     }
 }
@@ -65,8 +83,15 @@ pub struct Told {
     pub summary: Spoken,
     /// The first thing to do.
     pub fix: Option<Spoken>,
-    /// How many pods the workload wants, where that was read.
-    pub wanted: Option<usize>,
+}
+
+/// Something that a person had podoctor do about an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Helped {
+    /// The remedy's id.
+    pub remedy: String,
+    pub by: String,
+    pub at: Timestamp,
 }
 
 /// Where an incident stands.
@@ -103,7 +128,30 @@ pub struct Incident {
     /// Since when no pod is in trouble any more; resolved after the hold-down.
     pub calm_since: Option<Timestamp>,
     pub told: Told,
+    /// The workloads that the pods belong to, those that are well again too.
+    #[serde(default)]
+    pub workloads: BTreeSet<Subject>,
+    /// The workload as it was in the beginning, and as it is now; not for what has several.
+    #[serde(default)]
+    pub first: Option<Scope>,
+    #[serde(default)]
+    pub last: Option<Scope>,
+    /// What was done about it through podoctor.
+    #[serde(default)]
+    pub helped: Vec<Helped>,
+    /// Where the routes want it told; it is told in `channel`, which is another one where that was closed.
+    #[serde(default)]
+    pub routed: String,
     pub channel: String,
+    /// The quiet hours of its route.
+    #[serde(default)]
+    pub quiet: Option<Quiet>,
+    /// It waited for the end of quiet hours, or still does.
+    #[serde(default)]
+    pub held: bool,
+    /// Until when a person does not want to hear of it.
+    #[serde(default)]
+    pub muted: Option<Timestamp>,
     /// It was given a message of its own, or a digest.
     pub placed: bool,
     /// The digest that tells it, in a storm or at the start; it has no message of its own then.
@@ -121,6 +169,36 @@ impl Incident {
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Resolved { .. })
     }
+
+    /// Returns when the quiet hours end that it is in; `None` = it is in none.
+    pub fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.quiet.as_ref()?.until(now)
+    }
+
+    /// Returns how to ask about it; `None` = a node, or something that its workloads only share.
+    pub fn target(&self) -> Option<String> {
+        let Subject::Workload { kind, namespace, name } = self.workload().or(self.workloads.first())? else {
+            return None;
+        };
+        let cluster = if self.key.cluster.is_empty() { String::new() } else { format!("{}:", self.key.cluster) };
+        let exact = format!("{cluster}{namespace}/{}/{name}", kind.to_lowercase());
+        let plain = format!("{cluster}{namespace}/{name}");
+        [exact, plain].into_iter().find(|target| target::parse(target).is_ok())
+    }
+
+    /// Returns true where it is about something that many workloads share.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.key.subject, Subject::Shared { .. })
+    }
+
+    /// Returns the workload, where there is just one.
+    pub fn workload(&self) -> Option<&Subject> {
+        match &self.key.subject {
+            workload @ Subject::Workload { .. } => Some(workload),
+            Subject::Shared { .. } if self.workloads.len() == 1 => self.workloads.first(),
+            _ => None,
+        }
+    }
 }
 
 /// Several incidents told in one message: a storm, or what was sick already when podoctor started.
@@ -130,6 +208,9 @@ pub struct Digest {
     pub channel: String,
     /// What was there when podoctor started, not a storm.
     pub at_start: bool,
+    /// What was held back in quiet hours, not a storm.
+    #[serde(default)]
+    pub held: bool,
     pub opened: Timestamp,
     pub incidents: Vec<String>,
     pub message: Option<Address>,

@@ -210,7 +210,15 @@ impl ClusterState {
                 self.silent.contains_key(name) && suspect.pod.spec.node_name.as_ref() == Some(name)
             }
             Subject::Workload { .. } => Subject::of(&Workload::of_pod(&suspect.pod.metadata)) == *subject,
+            // Whoever asks about what is shared asks about each of its workloads.
+            Subject::Shared { .. } => false,
         })
+    }
+
+    /// Returns true where a pod says itself how long it may be in its trouble.
+    pub fn sets_its_threshold(&self, pod: &PodKey) -> bool {
+        let suspect = self.suspects.get(pod);
+        suspect.is_some_and(|suspect| threshold::own(&suspect.pod, suspect.stuck.symptom).is_some())
     }
 
     /// Returns how many pods are kept.

@@ -4,6 +4,7 @@ use super::stuck::Symptom;
 use crate::facts::lean::LeanPod;
 use crate::settings::{HumanDuration, Override, Thresholds, Watch, pattern};
 use jiff::SignedDuration;
+use std::collections::BTreeMap;
 
 /// The annotation of a pod that overrides a threshold: `podoctor.dev/threshold-pending: 10m`.
 const ANNOTATION: &str = "podoctor.dev/threshold-";
@@ -13,20 +14,28 @@ const ANNOTATION: &str = "podoctor.dev/threshold-";
 /// The pod's annotation counts first, then the first override of the settings that fits, then the settings. An annotation
 /// that is no duration is as good as none: a typing error must not switch an alert off.
 pub fn of(pod: &LeanPod, symptom: Symptom, watch: &Watch) -> SignedDuration {
-    let annotations = pod.metadata.annotations.iter().flatten();
-    let own = annotations
-        .filter_map(|(key, value)| key.strip_prefix(ANNOTATION).map(|word| (word, value)))
-        .find(|(word, _)| *word == symptom.word())
-        .and_then(|(_, value)| value.parse::<HumanDuration>().ok());
     let by_rule = || {
         let fitting = watch.overrides.iter().filter(|rule| {
-            let labels = pod.metadata.labels.as_ref();
             pattern::covers(&rule.namespaces, pod.namespace())
-                && rule.labels.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+                && pattern::selects(&rule.labels, |name| pod.metadata.labels.as_ref()?.get(name).map(String::as_str))
         });
         fitting.filter_map(|rule| overridden(rule, symptom)).next()
     };
-    let duration = own.or_else(by_rule).unwrap_or_else(|| general(&watch.thresholds, symptom));
+    own(pod, symptom).unwrap_or_else(|| signed(by_rule().unwrap_or_else(|| general(&watch.thresholds, symptom))))
+}
+
+/// Returns what the pod's own annotation says.
+pub fn own(pod: &LeanPod, symptom: Symptom) -> Option<SignedDuration> {
+    annotated(pod.metadata.annotations.as_ref()?, symptom)
+}
+
+/// Returns what annotations say of a symptom.
+pub fn annotated(annotations: &BTreeMap<String, String>, symptom: Symptom) -> Option<SignedDuration> {
+    let said = annotations.get(&format!("{ANNOTATION}{}", symptom.word()))?;
+    said.parse::<HumanDuration>().ok().map(signed)
+}
+
+fn signed(duration: HumanDuration) -> SignedDuration {
     SignedDuration::try_from(duration.get()).unwrap_or(SignedDuration::MAX)
 }
 
@@ -69,7 +78,7 @@ mod tests {
         assert_eq!(of(&pod(""), Symptom::Pending, &watch), SignedDuration::from_mins(5));
         watch.overrides.push(Override {
             namespaces: vec!["team-*".into()],
-            labels: [("tier".to_owned(), "batch".to_owned())].into(),
+            labels: [("tier".to_owned(), "bat*".to_owned())].into(),
             pending: Some(HumanDuration::minutes(30)),
             ..Override::default()
         });

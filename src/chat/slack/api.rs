@@ -5,9 +5,11 @@
 //! which nobody may post again. Here a reply is raw JSON, and only the few fields needed are read.
 
 use crate::chat::front::FrontError;
+use crate::metrics::{Call, Metrics};
 use crate::settings::Secret;
 use reqwest::StatusCode;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Slack answers within seconds or not at all.
@@ -23,6 +25,7 @@ pub struct Api {
     http: reqwest::Client,
     base: String,
     token: Secret,
+    metrics: Arc<Metrics>,
 }
 
 /// A failed call.
@@ -53,7 +56,24 @@ impl Api {
             // A redirect would carry the token elsewhere.
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), token })
+        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), token, metrics: Arc::default() })
+    }
+
+    /// Counts its calls there from now on.
+    pub fn count_in(&mut self, metrics: Arc<Metrics>) {
+        self.metrics = metrics;
+    }
+
+    fn counted<T>(&self, method: &str, outcome: Result<T, CallError>) -> Result<T, CallError> {
+        let result = match &outcome {
+            Ok(_) => "ok",
+            Err(CallError::RateLimited(_)) => "rate_limited",
+            Err(CallError::Refused { .. }) => "refused",
+            Err(CallError::NotSent(_)) => "not_sent",
+            Err(CallError::Unknown(_)) => "unknown",
+        };
+        self.metrics.slack_calls.get_or_create(&Call { method: method.to_owned(), result }).inc();
+        outcome
     }
 
     /// Returns the same client with another token.
@@ -69,7 +89,7 @@ impl Api {
     pub async fn call(&self, method: &str, arguments: &Value) -> Result<Value, CallError> {
         let request =
             self.http.post(format!("{}/{method}", self.base)).bearer_auth(self.token.reveal()).json(arguments);
-        self.send(request).await
+        self.counted(method, self.send(request).await)
     }
 
     /// Calls a method that takes a form only.
@@ -79,7 +99,7 @@ impl Api {
     pub async fn call_form(&self, method: &str, arguments: &[(&str, &str)]) -> Result<Value, CallError> {
         let request =
             self.http.post(format!("{}/{method}", self.base)).bearer_auth(self.token.reveal()).form(arguments);
-        self.send(request).await
+        self.counted(method, self.send(request).await)
     }
 
     /// Posts JSON to an address that Slack gave for one answer; no token is sent there.

@@ -71,7 +71,9 @@ pub fn event(outer: &Value, me: &Me) -> Option<Delivered> {
             }
             (Place { channel, thread: None }, What::Reaction { message, name, added })
         }
-        "app_home_opened" => (Place { channel: text(&event["channel"])?, thread: None }, What::HomeOpened),
+        "app_home_opened" if event["tab"] == "home" => {
+            (Place { channel: text(&event["channel"])?, thread: None }, What::HomeOpened)
+        }
         _ => return None,
     };
     let files = attached(event);
@@ -102,7 +104,10 @@ pub fn interaction(payload: &Value) -> Option<Delivered> {
     let user = &payload["user"];
     let team = text(&user["team_id"]).or(text(&payload["team"]["id"]));
     let person = Person { team, id: text(&user["id"])? };
-    let channel = text(&payload["channel"]["id"]).or(text(&payload["container"]["channel_id"]))?;
+    // On the Home tab there is no channel: what is asked for there is answered to the person directly.
+    let at_home = payload["view"]["type"].as_str() == Some("home");
+    let direct = if at_home { text(&user["id"]) } else { None };
+    let channel = text(&payload["channel"]["id"]).or(text(&payload["container"]["channel_id"])).or(direct)?;
     let message = &payload["message"];
     let thread = text(&message["thread_ts"]).or(text(&payload["container"]["thread_ts"]));
     let trigger = text(&payload["trigger_id"]);
@@ -118,7 +123,8 @@ pub fn interaction(payload: &Value) -> Option<Delivered> {
         "block_actions" => {
             let action = payload["actions"].as_array()?.first()?;
             let id = action_id(action["action_id"].as_str()?).to_owned();
-            let ts = text(&payload["container"]["message_ts"]).or(text(&message["ts"]))?;
+            let ts = text(&payload["container"]["message_ts"]).or(text(&message["ts"]));
+            let ts = if at_home { ts.unwrap_or_default() } else { ts? };
             let key = trigger.or_else(|| text(&action["action_ts"])).map(|t| format!("click:{t}:{id}"));
             let value = action["value"].as_str().unwrap_or_default().to_owned();
             (key, What::Click { message: ts, action: id, value })

@@ -10,6 +10,7 @@
 
 use super::api::CallError;
 use super::socket::jittered;
+use prometheus_client::metrics::gauge::Gauge;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,6 +56,8 @@ pub struct Queue {
     /// What all edits draw from. Held while waiting, so that edits go out in the order they came.
     edit_bucket: Lane<Bucket>,
     edit_number: AtomicU64,
+    /// How many messages and edits wait or are on their way.
+    length: Gauge,
 }
 
 /// The edits of one message.
@@ -79,7 +82,13 @@ impl Queue {
             edits: Mutex::default(),
             edit_bucket: Lane::new(Bucket::full(rates.edit_burst)),
             edit_number: AtomicU64::new(0),
+            length: Gauge::default(),
         }
+    }
+
+    /// Counts what waits there.
+    pub fn count_in(&mut self, length: Gauge) {
+        self.length = length;
     }
 
     /// Sends something to a channel in its turn; `call` is repeated only where Slack asked to wait.
@@ -91,6 +100,7 @@ impl Queue {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, CallError>>,
     {
+        let _waiting = Waiting::of(&self.length);
         let lane = self.lane(channel);
         let mut bucket = lane.lock().await;
         let give_up = Instant::now() + self.rates.patience;
@@ -112,6 +122,7 @@ impl Queue {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<(), CallError>>,
     {
+        let _waiting = Waiting::of(&self.length);
         let key = format!("{channel} {message}");
         let (number, lane) = self.announce_edit(&key);
         let _turn = lane.lock().await;
@@ -162,6 +173,22 @@ impl Queue {
         }
         let new = || Arc::new(Lane::new(Bucket::full(self.rates.burst)));
         lanes.entry(channel.to_owned()).or_insert_with(new).clone()
+    }
+}
+
+/// One that waits, counted until it is done or given up.
+struct Waiting<'q>(&'q Gauge);
+
+impl<'q> Waiting<'q> {
+    fn of(length: &'q Gauge) -> Self {
+        length.inc();
+        Self(length)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

@@ -55,6 +55,10 @@ impl Front for Chat {
         Ok(())
     }
 
+    async fn show_home(&self, _person: &Person, _message: &Message) -> Result<(), FrontError> {
+        Ok(())
+    }
+
     async fn read_file(&self, _file: &Attached) -> Result<String, FrontError> {
         Ok(String::new())
     }

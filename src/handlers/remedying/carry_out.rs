@@ -3,6 +3,7 @@
 //!
 //! A crash at any moment leaves a step at most as `sent`; then the object itself is asked, and nothing is sent again.
 
+use super::super::watching::{Ask, Event};
 use super::scenes::Health;
 use super::{Remedying, audit};
 use crate::chat::front::{Front, Place};
@@ -14,6 +15,7 @@ use crate::remedy::proposal::{Progress, Proposal, State};
 use crate::remedy::recipes;
 use crate::render::plan as words;
 use crate::store::Store;
+use crate::watch::incident::{Address, Helped};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -128,7 +130,8 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
 
     /// Watches whether it helped, and tells.
     async fn finish(&self, cluster: &Cluster, mut proposal: Proposal) {
-        if matches!(proposal.state, State::Verifying { .. }) {
+        if let State::Verifying { since } = proposal.state {
+            self.note_help(&proposal, since).await;
             let (cured, outcome) = self.verify(cluster, &proposal).await;
             let now = (self.clock)();
             let end = |proposal: &mut Proposal| {
@@ -158,6 +161,15 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
         self.audit(entry).await;
         self.show(&proposal).await;
         self.tell(&proposal, &words::end(&proposal, self.language(&proposal.thread.channel))).await;
+    }
+
+    /// Lets the alert that it was proposed on know, if it was one: its end will tell what was done.
+    async fn note_help(&self, proposal: &Proposal, at: Timestamp) {
+        let Some(watch) = &self.watch else { return };
+        let message = Address { channel: proposal.thread.channel.clone(), id: proposal.thread.id.clone() };
+        let helped = Helped { remedy: proposal.plan.remedy.id().to_owned(), by: proposal.by.id.clone(), at };
+        // The watch ends with the process only.
+        let _ = watch.send(Event::Asked(Ask::Helped { message, helped })).await;
     }
 
     /// Diagnoses the patients until they are cured or the time is over.

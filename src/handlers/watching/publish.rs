@@ -35,6 +35,15 @@ pub struct Shown {
     unsaid: Vec<Note>,
 }
 
+/// What showing something tells of a channel.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Channels {
+    /// Something could be said there.
+    Open(String),
+    /// Nothing can be said there, by the chat's own code.
+    Closed { channel: String, code: String },
+}
+
 /// What is shown of each incident and digest.
 pub struct Publisher<F> {
     front: Arc<F>,
@@ -65,6 +74,11 @@ impl<F: Front + 'static> Publisher<F> {
             failed: BTreeMap::new(),
             doubtful: BTreeSet::new(),
         }
+    }
+
+    /// Returns the chat that all is said in.
+    pub fn front(&self) -> Arc<F> {
+        self.front.clone()
     }
 
     /// Takes up what an earlier life was about to say.
@@ -114,18 +128,20 @@ impl<F: Front + 'static> Publisher<F> {
     }
 
     /// Takes in what came of showing something; returns what is to be kept.
-    pub fn shown(&mut self, shown: Shown, book: &mut Book, now: Timestamp) -> Touched {
+    pub fn shown(&mut self, shown: Shown, book: &mut Book, now: Timestamp) -> (Touched, Option<Channels>) {
         let Shown { id, outcome, done, unsaid } = shown;
         if done {
             self.busy.remove(&id);
         }
-        let mut touched = Touched::default();
+        let (mut touched, mut channels) = (Touched::default(), None);
         if !unsaid.is_empty() {
             self.notes.entry(id.clone()).or_default().splice(0..0, unsaid);
         }
         match outcome {
             Ok(posted) => {
                 self.doubtful.remove(&id);
+                let incident = book.incidents.get(&id).filter(|incident| incident.channel == incident.routed);
+                channels = incident.map(|incident| Channels::Open(incident.routed.clone()));
                 let address = Some(Address { channel: posted.channel, id: posted.id });
                 if let Some(incident) = book.incidents.get_mut(&id).filter(|incident| incident.message != address) {
                     incident.message = address;
@@ -139,18 +155,23 @@ impl<F: Front + 'static> Publisher<F> {
             Err(FrontError::NotMember { code } | FrontError::Closed { code }) => {
                 let fallback = self.settings.get().slack.default_channel.clone();
                 let channel = match book.incidents.get_mut(&id) {
-                    Some(incident) => Some(&mut incident.channel),
-                    None => book.digests.get_mut(&id).map(|digest| &mut digest.channel),
+                    Some(incident) => Some((&mut incident.channel, &mut incident.message)),
+                    None => book.digests.get_mut(&id).map(|digest| (&mut digest.channel, &mut digest.message)),
                 };
                 match (channel, fallback) {
-                    (Some(channel), Some(fallback)) if *channel != fallback => {
+                    (Some((channel, message)), Some(fallback)) if *channel != fallback => {
                         tracing::warn!(
                             id,
                             channel = *channel,
                             code,
                             "cannot post there, using the default channel: {code}"
                         );
+                        channels = Some(Channels::Closed { channel: channel.clone(), code });
                         *channel = fallback;
+                        // What stands there already cannot be edited any more: it is told anew.
+                        if message.take().is_some() {
+                            self.notes.entry(id.clone()).or_default().push(Note::Opened);
+                        }
                         touched.incidents.insert(id.clone());
                         touched.digests.insert(id.clone());
                         self.waiting.insert(id);
@@ -169,7 +190,25 @@ impl<F: Front + 'static> Publisher<F> {
                 self.failed.insert(id, now.saturating_add(RETRY).unwrap_or(Timestamp::MAX));
             }
         }
-        touched
+        (touched, channels)
+    }
+
+    /// Tells whoever set a channel that nothing can be said there.
+    pub fn tell_closed(&self, channel: &str, code: &str, named_by: &str) {
+        let Some(fallback) = self.settings.get().slack.default_channel.clone() else { return };
+        let message = alert::closed(channel, code, named_by, language(&self.settings.get(), &fallback));
+        let front = self.front.clone();
+        tokio::spawn(async move {
+            let place = Place { channel: fallback, thread: None };
+            if let Err(error) = front.post(&place, &message).await {
+                tracing::warn!(%error, "that a channel is closed could not be told: {error}");
+            }
+        });
+    }
+
+    /// Returns true where the details of a diagnosis are waited for.
+    pub fn awaits(&self, incident: &str) -> bool {
+        self.notes.get(incident).is_some_and(|notes| notes.contains(&Note::Opened))
     }
 
     fn start(&mut self, book: &Book) {

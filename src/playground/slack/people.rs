@@ -182,6 +182,54 @@ impl Workspace {
         self.ask(Kind::Interactive, &payload).await
     }
 
+    /// Opens the app's Home tab as somebody.
+    ///
+    /// # Errors
+    ///
+    /// `user_not_found`.
+    pub fn open_home(&self, user: &str) -> Result<(), Refusal> {
+        let mut state = self.state();
+        let user = state.users.get(user).filter(|user| !user.is_bot).ok_or("user_not_found")?.id.to_owned();
+        let channel = state.im_with(&user);
+        let event_ts = state.next_ts();
+        drop(state);
+        let event = json!({
+            "type": "app_home_opened", "user": user, "channel": channel, "tab": "home", "event_ts": event_ts,
+        });
+        self.emit(event, None);
+        Ok(())
+    }
+
+    /// Returns what somebody sees on the app's Home tab.
+    pub fn home(&self, user: &str) -> Option<Value> {
+        self.state().homes.get(user).map(|view| view.json.clone())
+    }
+
+    /// Presses a button of the app's Home tab as somebody and waits for the acknowledgement.
+    ///
+    /// # Errors
+    ///
+    /// `action_not_found`, `user_not_found`, `operation_timeout`, `dispatch_failed`.
+    pub async fn click_home(&self, user: &str, action_id: &str, value: &str) -> Result<Acknowledged, Refusal> {
+        let payload = {
+            let mut state = self.state();
+            let person = state.users.get(user).filter(|user| !user.is_bot).ok_or("user_not_found")?.clone();
+            let view = state.homes.get(user).ok_or("action_not_found")?.json.clone();
+            let blocks = view["blocks"].as_array().into_iter().flatten();
+            let found = blocks.filter_map(|block| Some((block, find_element(block, action_id, Some(value))?))).next();
+            let (block, element) = found.ok_or("action_not_found")?;
+            let action = json!({
+                "type": "button", "action_id": element["action_id"], "block_id": block["block_id"], "value": value,
+                "text": element["text"], "action_ts": ids::ts(ids::now_micros()),
+            });
+            let mut payload = self.view_payload(&mut state, &person, &view, "block_actions");
+            payload["container"] = json!({"type": "view", "view_id": view["id"]});
+            payload["actions"] = json!([action]);
+            payload
+        };
+        self.ask(Kind::Interactive, &payload).await
+    }
+
     /// Uses the message shortcut "Diagnose" as somebody and waits for the acknowledgement.
     ///
     /// # Errors

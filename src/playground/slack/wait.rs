@@ -26,6 +26,12 @@ impl Workspace {
         self.seen(channel, |message| message.ephemeral_to.is_none())
     }
 
+    /// Returns the messages between somebody and the bot.
+    pub fn direct_messages(&self, user: &str) -> Vec<Value> {
+        let channel = self.state().im_with(user);
+        self.messages(&channel)
+    }
+
     /// Returns the messages of a channel as one person sees them, the ephemeral ones to them included.
     pub fn messages_seen_by(&self, channel: &str, user: &str) -> Vec<Value> {
         self.seen(channel, |message| message.ephemeral_to.as_deref().is_none_or(|only| only == user))

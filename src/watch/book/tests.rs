@@ -27,6 +27,14 @@ fn due(workload: &str, name: &str) -> Due {
     }
 }
 
+/// Returns an open incident of a workload.
+pub fn incident(subject: Subject) -> Incident {
+    let Subject::Workload { name, .. } = &subject else { panic!("a workload is wanted") };
+    let mut book = Book::default();
+    let id = sick(&mut book, name, "p", at(0));
+    book.incidents.remove(&id).expect("it was just opened")
+}
+
 fn sick(book: &mut Book, workload: &str, name: &str, now: Timestamp) -> String {
     let due = due(workload, name);
     let key = Key { cluster: "c".into(), subject: subject(&due, "cgroup-oom"), cause: "cgroup-oom".into() };
@@ -45,9 +53,13 @@ fn pods_join_and_the_last_one_to_be_well_resolves_it_after_the_hold_down() {
     assert_eq!(book.next(PACE), None, "one is still sick");
     book.leave("c", &pod("web-2"), at(70));
     assert_eq!(book.next(PACE), Some(at(100)));
-    assert_eq!(book.tick(at(99), PACE, |_| false), Touched::default());
-    assert_eq!(book.tick(at(100), PACE, |_| true), Touched::default(), "another of its pods is on its way to be due");
-    let notes = book.tick(at(101), PACE, |_| false).notes;
+    assert_eq!(book.tick(at(99), PACE, |_| false, |_| false), Touched::default());
+    assert_eq!(
+        book.tick(at(100), PACE, |_| true, |_| false),
+        Touched::default(),
+        "another of its pods is on its way to be due"
+    );
+    let notes = book.tick(at(101), PACE, |_| false, |_| false).notes;
     assert_eq!(notes, [(id, Note::Resolved { after: SignedDuration::from_secs(190) })]);
 }
 
@@ -58,12 +70,12 @@ fn what_comes_back_goes_on_in_the_same_incident() {
     book.leave("c", &pod("web-1"), at(10));
     assert_eq!(sick(&mut book, "web", "web-1", at(20)), id, "within the hold-down nothing is said");
     book.leave("c", &pod("web-1"), at(30));
-    book.tick(at(60), PACE, |_| false);
+    book.tick(at(60), PACE, |_| false, |_| false);
     let due = due("web", "web-1");
     let key = book.incidents[&id].key.clone();
     assert_eq!(book.sick(key, &due, Told::default(), "C1", at(600)).notes, [(id.clone(), Note::Reopened)]);
     book.leave("c", &pod("web-1"), at(700));
-    book.tick(at(730), PACE, |_| false);
+    book.tick(at(730), PACE, |_| false, |_| false);
     assert_ne!(sick(&mut book, "web", "web-1", at(700 + 3_600)), id, "an hour later it is a new one");
 }
 
@@ -108,8 +120,91 @@ fn a_thread_is_reminded_three_times_unless_somebody_looks_after_it() {
         Some(super::super::incident::Address { channel: "C1".into(), id: "1".into() });
     let every = Pace { remind_after: Some(SignedDuration::from_secs(600)), ..PACE };
     assert_eq!(book.next(every), Some(at(600)));
-    let reminders = (1..10).map(|n| book.tick(at(n * 600), every, |_| false).notes.len()).sum::<usize>();
+    let reminders = (1..10).map(|n| book.tick(at(n * 600), every, |_| false, |_| false).notes.len()).sum::<usize>();
     assert_eq!(reminders, 3);
     assert_eq!(book.acknowledge(&id, "U1", at(9_000)).notes, [(id.clone(), Note::Acknowledged { by: "U1".into() })]);
     assert_eq!(book.acknowledge(&id, "U2", at(9_001)), Touched::default(), "the first one has it");
+}
+
+#[test]
+fn what_many_workloads_share_is_one_incident_in_each_channel() {
+    let mut book = Book::default();
+    let registry = Subject::Shared { kind: "registry".into(), namespace: String::new(), name: "r.example".into() };
+    let key = Key { cluster: "c".into(), subject: registry, cause: "registry-unreachable".into() };
+    let mut ids = BTreeSet::new();
+    for n in 0..50 {
+        let due = due(&format!("w{n}"), &format!("w{n}-1"));
+        ids.extend(book.sick(key.clone(), &due, Told::default(), "C1", at(0)).incidents);
+    }
+    assert_eq!(ids.len(), 1);
+    assert!(book.join("c", &due("w7", "w7-2")).is_some(), "its next pod needs no diagnosis");
+    assert!(book.join("c", &due("other", "other-1")).is_none());
+    let id = ids.pop_first().expect("an incident");
+    assert_eq!((book.incidents[&id].pods.len(), book.incidents[&id].workloads.len()), (51, 50));
+    // Another team hears of it in its own channel, also where it is told in a third one because that is closed.
+    let theirs = book.sick(key.clone(), &due("x", "x-1"), Told::default(), "C2", at(1)).incidents;
+    assert!(!theirs.contains(&id));
+    book.incidents.get_mut(theirs.first().expect("an incident")).expect("there").channel = "C1".into();
+    assert_eq!(book.sick(key, &due("y", "y-1"), Told::default(), "C2", at(2)).incidents, theirs);
+}
+
+#[test]
+fn an_incident_learns_its_cause_and_does_not_unlearn_it() {
+    let mut book = Book::default();
+    let due = due("web", "web-1");
+    let key = |cause: &str| Key { cluster: "c".into(), subject: Subject::of(&due.workload), cause: cause.into() };
+    let id = book.sick(key(UNKNOWN), &due, Told::default(), "C1", at(0)).incidents.pop_first().expect("an incident");
+    assert_eq!(book.sick(key("cgroup-oom"), &due, Told::default(), "C1", at(9)).notes, [(id.clone(), Note::Opened)]);
+    assert_eq!(book.sick(key(UNKNOWN), &due, Told::default(), "C1", at(19)).notes, []);
+    assert_eq!((book.incidents.len(), book.incidents[&id].key.cause.as_str()), (1, "cgroup-oom"));
+}
+
+#[test]
+fn a_workload_is_compared_with_itself_from_the_beginning_on() {
+    let mut book = Book::default();
+    let id = sick(&mut book, "web", "web-1", at(0));
+    let scope = |serving| Scope { wanted: Some(3), serving: Some(serving), ..Scope::default() };
+    assert_eq!(book.scoped(&id, scope(0)).incidents.len(), 1);
+    assert_eq!(book.scoped(&id, scope(0)), Touched::default(), "nothing new, nothing to say");
+    book.scoped(&id, scope(3));
+    let incident = &book.incidents[&id];
+    assert_eq!((incident.first.clone(), incident.last.clone()), (Some(scope(0)), Some(scope(3))));
+}
+
+#[test]
+fn what_breaks_in_quiet_hours_is_one_summary_at_their_end() {
+    let mut book = Book::default();
+    let quiet = crate::settings::Quiet {
+        from: "09:00".parse().expect("a time"),
+        to: "11:00".parse().expect("a time"),
+        zone: crate::settings::Zone::default(),
+        days: Vec::new(),
+    };
+    let ids: Vec<String> = ["a", "b"].iter().map(|name| sick(&mut book, name, "p", at(0))).collect();
+    for id in &ids {
+        book.incidents.get_mut(id).expect("there").quiet = Some(quiet.clone());
+    }
+    let held = book.place(false, STORM, at(0), |_| false);
+    assert_eq!((held.incidents.len(), held.digests.len(), held.notes.len()), (2, 0, 0), "kept, and not told");
+    assert_eq!(book.heard_at(at(1)), Some(at(3_600)));
+    book.leave("c", &PodKey { namespace: "prod".into(), name: "p".into() }, at(10));
+    book.tick(at(60), PACE, |_| false, |_| false);
+    assert_eq!(book.forget(at(9_999)).0, [], "even what is over is told before it is forgotten");
+    let told = book.place(false, STORM, at(3_600), |_| false);
+    let digest = told.digests.first().expect("a summary");
+    assert!(book.digests[digest].held && book.digests[digest].incidents.len() == 2);
+    assert_eq!(book.heard_at(at(3_601)), None);
+}
+
+#[test]
+fn nobody_is_reminded_of_what_is_silenced() {
+    let mut book = Book::default();
+    let id = sick(&mut book, "web", "web-1", at(0));
+    book.place(false, STORM, at(0), |_| false);
+    book.incidents.get_mut(&id).expect("there").message =
+        Some(super::super::incident::Address { channel: "C1".into(), id: "1".into() });
+    let every = Pace { remind_after: Some(SignedDuration::from_secs(600)), ..PACE };
+    assert_eq!(book.tick(at(600), every, |_| false, |_| true), Touched::default());
+    assert_eq!(book.next(every), Some(at(1_200)), "and nobody looks again all the time");
+    assert_eq!(book.tick(at(1_200), every, |_| false, |_| false).notes.len(), 1);
 }

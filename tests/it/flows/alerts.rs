@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Settings that watch one namespace only, remember in a file, and turn green soon.
-fn watching(setup: Setup, ns: &Ns<'_>, store: &Path) -> Setup {
+pub fn watching(setup: Setup, ns: &Ns<'_>, store: &Path) -> Setup {
     let yaml = format!(
         "{}store: {{path: {}}}\nroutes:\n- {{namespaces: [{}], channel: {}}}\nwatch: {{resolve_after: 1s}}\n",
         setup.yaml,
@@ -21,10 +21,17 @@ fn watching(setup: Setup, ns: &Ns<'_>, store: &Path) -> Setup {
 }
 
 /// Waits until a message of the channel says all of these, and returns it.
-async fn said(chat: &Chat, parts: &[&str]) -> Value {
-    let what = format!("the channel says {parts:?}");
+pub async fn said(chat: &Chat, parts: &[&str]) -> Value {
     let fits = |message: &Value| parts.iter().all(|part| words(message).contains(part));
-    chat.bot.until(&what, |_| chat.parents(ids::CHANNEL).into_iter().find(|message| fits(message))).await
+    let started = std::time::Instant::now();
+    loop {
+        if let Some(found) = chat.parents(ids::CHANNEL).into_iter().find(fits) {
+            return found;
+        }
+        let waited = started.elapsed() > super::bot::PATIENCE;
+        assert!(!waited, "{parts:?} is not said, but:\n{}\nthe bot's log:\n{}", chat.all_said(), chat.bot.log());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }
 
 async fn recovers(ns: &Ns<'_>) {

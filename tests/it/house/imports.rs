@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 
 /// What each module may use of ours, with all that is below it; everything may use itself.
-const MAP: [(&str, &[&str]); 15] = [
+const MAP: [(&str, &[&str]); 16] = [
     ("redact", &[]),
+    ("metrics", &[]),
     ("target", &[]),
     ("facts", &[]),
     ("diagnosis", &["facts"]),
@@ -22,6 +23,7 @@ const MAP: [(&str, &[&str]); 15] = [
         &[
             "render",
             "redact",
+            "metrics",
             "target",
             "settings::Secret",
             "settings::Credentials",

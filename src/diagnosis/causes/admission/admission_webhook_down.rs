@@ -49,14 +49,15 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         *namespace == workload.namespace
             && (workload.name.starts_with(name.as_str()) || name.starts_with(&workload.name))
     });
-    let mut finding =
-        Finding::confirmed(&CAUSE).because(refused.evidence).because(configuration.as_ref().map(|found| {
+    let mut finding = Finding::confirmed(&CAUSE).shares("webhook", "", webhook).because(refused.evidence).because(
+        configuration.as_ref().map(|found| {
             Evidence::field(
                 format!("{} {}.webhooks[{webhook}].failurePolicy", found.kind, found.name),
                 &found.policy,
                 None,
             )
-        }));
+        }),
+    );
     let (loops, loops_zh) = if own {
         (
             "; these pods are the ones that serve it, so it cannot come back by itself",

@@ -45,6 +45,7 @@ fn of_namespace(facts: &Facts<'_>) -> Option<Finding> {
         return Some(without_a_quota(&workload, requested, refused.evidence));
     }
     Finding::confirmed(&CAUSE)
+        .shares("quota", namespace, quota)
         .because(refused.evidence)
         .says(
             format!("{workload} cannot make its pods: quota {quota} allows {limited}, {used} is used, and {requested} more is asked for."),

@@ -59,6 +59,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         )
     };
     let finding = Finding::confirmed(&CAUSE)
+        .shares("runtimeclass", "", &shown)
         .because([event.evidence()])
         .because(field)
         .explains(&["sandbox-create-failed"])

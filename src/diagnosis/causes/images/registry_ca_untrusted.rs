@@ -56,7 +56,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             format!("`{host}` 的证书与域名不符，节点 `{node}` 拒绝使用。"),
         ),
     };
-    let finding = pull.finding(&CAUSE, Certainty::Confirmed).says(en, zh).fix(
+    let finding = pull.finding(&CAUSE, Certainty::Confirmed).shares("registry", "", pull.registry()).says(en, zh).fix(
         Fix::safe(Words::new("Look at the certificate (run this on the node).", "查看证书（在节点上执行）。")).command(
             format!(
                 "openssl s_client -connect {} -showcerts </dev/null",

@@ -43,7 +43,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     let (registry, node) = (pull.registry().to_owned(), pull::node_name(facts));
     if pull.failure == PullFailure::SpeaksHttps {
         return Some(
-            pull.finding(&CAUSE, Certainty::Likely)
+            pull.finding(&CAUSE, Certainty::Likely).shares("registry", "", pull.registry())
                 .says(
                     format!("Registry `{registry}` wants HTTPS, and node `{node}` asks it in plain HTTP."),
                     format!("镜像仓库 `{registry}` 要求 HTTPS，而节点 `{node}` 用 HTTP 访问。"),
@@ -72,7 +72,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         ),
         None => (String::new(), String::new()),
     };
-    pull.finding(&CAUSE, certainty)
+    pull.finding(&CAUSE, certainty).shares("registry", "", pull.registry())
         .because(known)
         .says(
             format!("Registry `{registry}` answers in plain HTTP, but the runtime of node `{node}` expects HTTPS.{hint_en}"),

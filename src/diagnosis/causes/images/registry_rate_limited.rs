@@ -38,7 +38,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     } else {
         ("", "")
     };
-    pull.finding(&CAUSE, Certainty::Confirmed)
+    pull.finding(&CAUSE, Certainty::Confirmed).shares("registry", "", pull.registry())
         .says(
             format!("Registry `{registry}` refuses further pulls for now (429), so {} is not fetched.{en}", subject.en),
             format!("镜像仓库 `{registry}` 限流（429），无法拉取{}。{zh}", subject.zh),

@@ -70,7 +70,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             )
         }
     };
-    let finding = pull.finding(&CAUSE, Certainty::Confirmed).says(en, zh).fix(
+    let finding = pull.finding(&CAUSE, Certainty::Confirmed).shares("registry", "", pull.registry()).says(en, zh).fix(
         Fix::safe(Words::new("Try it from the node (run this there).", "在节点上测试（在节点上执行）。"))
             .command(format!("curl -vI -m 10 {}", kubectl::quoted(&format!("https://{host}/v2/")))),
     );

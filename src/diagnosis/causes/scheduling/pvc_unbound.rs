@@ -152,6 +152,9 @@ fn unscheduled(facts: &Facts<'_>, pod: PodView<'_>) -> Option<Finding> {
         format!("Claim {name} of pod {} is not bound: {en}.", pod.name()),
         format!("Pod {} 的 PVC {name} 未绑定：{zh}。", pod.name()),
     );
+    if let Some(class) = why.class {
+        finding = finding.shares("storageclass", "", class);
+    }
     describe(finding, pod, &[name]).fix(why.fix).some()
 }
 
@@ -197,6 +200,8 @@ struct Why<'w> {
     event: Option<&'w Event>,
     evidence: Vec<Evidence>,
     fix: Fix,
+    /// The storage class, where it is at fault for every claim of it.
+    class: Option<&'w str>,
 }
 
 fn why<'w>(facts: &Facts<'w>, pod: PodView<'w>, name: &str, claim: &'w PersistentVolumeClaim) -> Why<'w> {
@@ -217,6 +222,7 @@ fn why<'w>(facts: &Facts<'w>, pod: PodView<'w>, name: &str, claim: &'w Persisten
         return Why {
             words: Words::new("it is being deleted", "它正在被删除"),
             event: None,
+            class: None,
             evidence: Vec::new(),
             fix: Fix::careful(Words::new(
                 "Delete the pod, so that claim and pod are made anew.",
@@ -231,6 +237,7 @@ fn why<'w>(facts: &Facts<'w>, pod: PodView<'w>, name: &str, claim: &'w Persisten
                 format!("StorageClass {class} 不存在"),
             ),
             event: failed,
+            class: Some(class),
             evidence: Vec::new(),
             fix: classes,
         };
@@ -242,6 +249,7 @@ fn why<'w>(facts: &Facts<'w>, pod: PodView<'w>, name: &str, claim: &'w Persisten
                 format!("创建卷失败：{}", first_line(event.text())),
             ),
             event: Some(event),
+            class: None,
             evidence: Vec::new(),
             fix: Fix::careful(Words::new(
                 "Cure what the provisioner complains about (quota, rights, parameters of the class); it tries again by itself.",
@@ -258,6 +266,7 @@ fn why<'w>(facts: &Facts<'w>, pod: PodView<'w>, name: &str, claim: &'w Persisten
                 "没有指定 StorageClass、集群没有默认 StorageClass，也没有合适的现有卷",
             ),
             event: Some(event),
+            class: None,
             evidence: Vec::new(),
             fix: classes,
         };
@@ -272,6 +281,7 @@ fn why<'w>(facts: &Facts<'w>, pod: PodView<'w>, name: &str, claim: &'w Persisten
                 format!("StorageClass {class} 不会自动创建卷（no-provisioner），可用节点上也没有合适的空闲卷"),
             ),
             event: last("FailedBinding"),
+            class: None,
             evidence: vec![Evidence::field(format!("storageclass {class}.provisioner"), &found.provisioner, None)],
             fix: Fix::careful(Words::new(
                 "Make a PersistentVolume of that class on a node that the pod may use, or name a class that provisions.",
@@ -301,6 +311,7 @@ fn why<'w>(facts: &Facts<'w>, pod: PodView<'w>, name: &str, claim: &'w Persisten
         return Why {
             words,
             event: Some(event),
+            class: class.filter(|_| !at_work),
             evidence: driver.into_iter().collect(),
             fix: Fix::safe(Words::new(
                 format!("See whether the pods of {provisioner} run, and what they log."),
@@ -319,6 +330,7 @@ fn why<'w>(facts: &Facts<'w>, pod: PodView<'w>, name: &str, claim: &'w Persisten
             format!("状态为 {}（{}），尚未创建或找到合适的卷", phase(claim), class_words.1),
         ),
         event: events.iter().next_back(),
+        class: None,
         evidence: Vec::new(),
         fix: classes,
     }

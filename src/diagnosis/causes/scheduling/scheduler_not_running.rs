@@ -73,6 +73,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
         }
         let certainty = if served_since(facts, pod, DEFAULT) { Certainty::Confirmed } else { Certainty::Likely };
         return Finding::new(&CAUSE, certainty)
+            .shares("scheduler", "", name)
             .because(absent)
             .says(
                 format!(
@@ -103,6 +104,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
     }
     let certainty = if signs.is_empty() { Certainty::Likely } else { Certainty::Confirmed };
     Finding::new(&CAUSE, certainty)
+        .shares("scheduler", "", name)
         .because(signs)
         .because(absent)
         .says(
