@@ -11,14 +11,15 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
-/// Returns the first element of a view with such an action.
-fn button(view: &Value, action: &str) -> Option<(String, String)> {
+/// Returns the element of a view with such an action and a value that names something: pods of other tests are there too.
+fn button(view: &Value, action: &str, named: &str) -> Option<(String, String)> {
     match view {
-        Value::Array(items) => items.iter().find_map(|item| button(item, action)),
+        Value::Array(items) => items.iter().find_map(|item| button(item, action, named)),
         Value::Object(fields) => {
             let own = fields.get("action_id").and_then(Value::as_str).filter(|id| id.starts_with(action));
-            let found = own.map(|id| (id.to_owned(), view["value"].as_str().unwrap_or_default().to_owned()));
-            found.or_else(|| fields.values().find_map(|inner| button(inner, action)))
+            let value = view["value"].as_str().filter(|value| value.contains(named));
+            let found = own.zip(value).map(|(id, value)| (id.to_owned(), value.to_owned()));
+            found.or_else(|| fields.values().find_map(|inner| button(inner, action, named)))
         }
         _ => None,
     }
@@ -42,7 +43,7 @@ async fn the_home_tab_shows_what_is_open_and_diagnoses_it() {
     chat.slack.open_home(ids::ALICE).unwrap();
     let shows = |view: &Value| words(view).contains(&name);
     let page = chat.bot.until("the page shows it", |_| chat.slack.home(ids::ALICE).filter(shows)).await;
-    let (action, value) = button(&page, "overview-diagnose").expect("a button to diagnose it");
+    let (action, value) = button(&page, "overview-diagnose", &ns.name).expect("a button to diagnose it");
     let handled = chat.bot.handled();
     chat.slack.click_home(ids::ALICE, &action, &value).await.unwrap();
     chat.handled(handled + 1).await;
