@@ -55,9 +55,9 @@ async fn killed(http: bool, kubeconfig: &Path, ns: &crate::plane::Ns<'_>, ask: i
         !deliveries.is_empty() && deliveries.iter().all(|delivery| delivery.ack.is_some())
     });
     assert!(acked.await, "{:?}", slack.deliveries());
-    assert_eq!(kept(&store).await.len(), 1, "it is kept before it is acknowledged");
     // Dropping it kills it with -9.
     drop(bot);
+    assert_eq!(kept(&store).await.len(), 1, "it is kept before it is acknowledged");
     assert_eq!(slack.messages(ids::CHANNEL).iter().filter(|message| super::chat::by_bot(message)).count(), 0);
     Killed { slack, setup, store, folder }
 }
