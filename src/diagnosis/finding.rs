@@ -101,6 +101,15 @@ pub struct Shared {
     pub name: String,
 }
 
+/// What remedies aim at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Aims {
+    /// The node, where it is not the pod's own.
+    pub node: Option<String>,
+    /// The memory limit that would do, as people write it.
+    pub memory: Option<String>,
+}
+
 /// A cause that shows in the facts.
 #[derive(Debug, Clone)]
 pub struct Finding {
@@ -115,6 +124,8 @@ pub struct Finding {
     pub remedies: Vec<Remedy>,
     /// What is at fault, where others may suffer from it as well.
     pub shared: Option<Shared>,
+    /// What its remedies aim at, where it is not the pod itself.
+    pub aims: Aims,
     /// What follows from it, for people: filled in by the ranking from what it explains.
     pub consequences: Vec<Words>,
     pub(super) explains: Vec<&'static str>,
@@ -157,6 +168,7 @@ impl Finding {
             fixes: Vec::new(),
             remedies: Vec::new(),
             shared: None,
+            aims: Aims::default(),
             consequences: Vec::new(),
             explains: Vec::new(),
             calm: None,
@@ -218,6 +230,20 @@ impl Finding {
     #[must_use]
     pub fn shares(mut self, kind: &'static str, namespace: &str, name: &str) -> Self {
         self.shared = Some(Shared { kind, namespace: namespace.to_owned(), name: name.to_owned() });
+        self
+    }
+
+    /// Names the node that its remedies aim at.
+    #[must_use]
+    pub fn aims_at_node(mut self, name: impl Into<String>) -> Self {
+        self.aims.node = Some(name.into());
+        self
+    }
+
+    /// Names the memory limit that would do.
+    #[must_use]
+    pub fn aims_at_memory(mut self, limit: impl Into<String>) -> Self {
+        self.aims.memory = Some(limit.into());
         self
     }
 

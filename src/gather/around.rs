@@ -3,7 +3,9 @@
 use super::needs::Need;
 use super::reader::Reader;
 use crate::cluster::{Cluster, Resource};
+use crate::diagnosis::Diagnosis;
 use crate::facts::World;
+use crate::remedy::recipe::Read;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -35,6 +37,57 @@ pub async fn around(cluster: &Cluster, patience: Duration) -> Around {
     let served = async { tokio::time::timeout_at(deadline, cluster.get("/apis")).await.ok()?.ok() };
     let (_, served) = tokio::join!(reader.read(needs), served);
     Around { world: reader.world, groups: served.and_then(|text| groups(&text)) }
+}
+
+/// Reads what recipes need to know of one sick pod or workload, into the world of its diagnosis.
+pub async fn complete(
+    cluster: &Cluster,
+    world: &mut World,
+    diagnosis: &Diagnosis,
+    reads: &BTreeSet<Read>,
+    patience: Duration,
+) {
+    let workload = &diagnosis.workload;
+    let namespace = workload.namespace.clone();
+    let aimed = diagnosis.answer().and_then(|finding| finding.aims.node.clone());
+    let nodes: BTreeSet<String> = aimed.into_iter().chain(diagnosis.node.clone()).collect();
+    let of_cluster = |resource, name: &String| Need::Object { resource, namespace: String::new(), name: name.clone() };
+    let in_namespace = |resource| Need::Collection { resource, namespace: namespace.clone() };
+    let mut needs = Vec::new();
+    for read in reads {
+        match read {
+            Read::Owners => {}
+            Read::Workload => {
+                let resource = Resource::of_kind(&workload.kind);
+                needs.extend(resource.map(|resource| Need::Object {
+                    resource,
+                    namespace: namespace.clone(),
+                    name: workload.name.clone(),
+                }));
+                needs.push(match workload.kind.as_str() {
+                    "Deployment" => in_namespace(Resource::ReplicaSets),
+                    _ => in_namespace(Resource::ControllerRevisions),
+                });
+            }
+            Read::Node => {
+                for name in &nodes {
+                    needs.push(of_cluster(Resource::Nodes, name));
+                    let lease = "kube-node-lease".to_owned();
+                    needs.push(Need::Object { resource: Resource::Leases, namespace: lease, name: name.clone() });
+                }
+            }
+            Read::PodsOnNode => needs.extend(nodes.iter().map(|node| Need::PodsOn { node: node.clone() })),
+            Read::FailedPods => needs.push(Need::FailedPods { namespace: namespace.clone() }),
+            Read::Volumes => {
+                needs.push(in_namespace(Resource::PersistentVolumeClaims));
+                needs.push(Need::Collection { resource: Resource::VolumeAttachments, namespace: String::new() });
+                needs.push(Need::Collection { resource: Resource::Nodes, namespace: String::new() });
+            }
+        }
+    }
+    let mut reader = Reader::over(cluster, std::mem::take(world), Instant::now() + patience, needs.len());
+    reader.read(needs).await;
+    *world = reader.world;
 }
 
 fn groups(text: &str) -> Option<BTreeSet<String>> {

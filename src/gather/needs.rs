@@ -34,6 +34,10 @@ pub enum Need {
         namespace: String,
         name: String,
     },
+    /// The pods of a namespace that have failed.
+    FailedPods {
+        namespace: String,
+    },
     /// The pods that are bound to a node.
     PodsOn {
         node: String,

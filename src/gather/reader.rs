@@ -49,6 +49,11 @@ impl<'a> Reader<'a> {
         Self { cluster, world, deadline, requests_left: requests, asked: BTreeSet::new(), fatal: None }
     }
 
+    /// Returns a reader that adds to a world.
+    pub fn over(cluster: &'a Cluster, world: World, deadline: Instant, requests: usize) -> Self {
+        Self { world, ..Self::new(cluster, deadline, requests) }
+    }
+
     /// Reads those needs that were not asked for yet, the first ones first; all of them at once.
     ///
     /// Returns false when there was nothing left to read.
@@ -154,7 +159,7 @@ impl<'a> Reader<'a> {
             Need::PodsOn { node } => {
                 world.pods_of_node_were_read(node);
             }
-            Need::Selected { .. } | Need::Log { .. } => {}
+            Need::Selected { .. } | Need::FailedPods { .. } | Need::Log { .. } => {}
         }
     }
 
@@ -212,6 +217,9 @@ fn path(need: &Need) -> String {
             let namespace = if namespace.is_empty() { "default" } else { namespace };
             Resource::Events.list(namespace, &[("fieldSelector", &selector), ("limit", LIST_LIMIT)])
         }
+        Need::FailedPods { namespace } => {
+            Resource::Pods.list(namespace, &[("fieldSelector", "status.phase=Failed"), ("limit", LIST_LIMIT)])
+        }
         Need::PodsOn { node } => {
             Resource::Pods.list("", &[("fieldSelector", &format!("spec.nodeName={node}")), ("limit", LIST_LIMIT)])
         }
@@ -231,6 +239,7 @@ fn words(need: &Need) -> String {
         Need::Selected { resource, namespace, .. } => format!("{} of {namespace}", resource.parts().2),
         Need::EventsOf { kind, namespace, name } if namespace.is_empty() => format!("events of {kind} {name}"),
         Need::EventsOf { kind, namespace, name } => format!("events of {kind} {namespace}/{name}"),
+        Need::FailedPods { namespace } => format!("the failed pods of {namespace}"),
         Need::PodsOn { node } => format!("the pods on node {node}"),
         Need::Log { namespace, pod, container, .. } => format!("the log of {namespace}/{pod} {container}"),
     }

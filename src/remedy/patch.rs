@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// One operation, with what it expects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub enum Operation {
     Remove { path: String, was: Value },
     /// The field becomes this. What was there is tested first; `None` = there was nothing.
     Put { path: String, was: Option<Value>, value: Value },
+    /// The field becomes this, whatever it is: another operation tests that nothing has changed. `shows` = the difference.
+    Replace { path: String, shows: Vec<String>, value: Value },
     /// A map that a later operation puts something into, where there may be none yet.
     Open { path: String },
 }
@@ -43,6 +46,9 @@ pub fn to_json(operations: &[Operation]) -> Value {
                 // To add a member that is there replaces it.
                 let op = if was.is_some() { "replace" } else { "add" };
                 patch.push(json!({"op": op, "path": path, "value": value}));
+            }
+            Operation::Replace { path, value, .. } => {
+                patch.push(json!({"op": "replace", "path": path, "value": value}));
             }
             Operation::Open { path } => patch.push(json!({"op": "add", "path": path, "value": {}})),
         }
@@ -76,6 +82,9 @@ pub fn apply(object: &Value, operations: &[Operation]) -> Result<Value, Moved> {
                 }
                 put(&mut after, path, value.clone()).ok_or_else(|| moved(path))?;
             }
+            Operation::Replace { path, value, .. } => {
+                *after.pointer_mut(path).ok_or_else(|| moved(path))? = value.clone();
+            }
             Operation::Open { path } => {
                 if after.pointer(path).is_some() {
                     return Err(moved(path));
@@ -95,8 +104,80 @@ pub fn is_done(object: &Value, operations: &[Operation]) -> bool {
             Some(Value::Array(items)) => !items.contains(was),
             _ => object.pointer(path).is_none(),
         },
-        Operation::Put { path, value, .. } => object.pointer(path) == Some(value),
+        Operation::Put { path, value, .. } => match path.strip_suffix("/-").map(|list| object.pointer(list)) {
+            Some(list) => list.and_then(Value::as_array).is_some_and(|items| items.contains(value)),
+            None => object.pointer(path) == Some(value),
+        },
+        Operation::Replace { path, value, .. } => object.pointer(path).is_some_and(|now| bare(now) == bare(value)),
     })
+}
+
+/// Returns what differs between two values, a line each, as in a diff. Items of lists that have a name go by it.
+pub fn difference(path: &str, before: &Value, after: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    differ(path, &bare(before), &bare(after), &mut lines);
+    lines
+}
+
+fn differ(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
+    if before == after {
+        return;
+    }
+    let named = |items: &[Value]| -> Option<Vec<String>> {
+        items.iter().map(|item| item["name"].as_str().map(str::to_owned)).collect()
+    };
+    match (before, after) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                let path = format!("{path}{}", pointer([key.as_str()]));
+                differ(&path, a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), lines);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if named(a).is_some() && named(a) == named(b) => {
+            for (place, (a, b)) in a.iter().zip(b).enumerate() {
+                differ(&format!("{path}/{place}"), a, b, lines);
+            }
+        }
+        _ => {
+            let field = field(path);
+            if !before.is_null() {
+                lines.push(format!("- {field}: {}", shown(before)));
+            }
+            if !after.is_null() {
+                lines.push(format!("+ {field}: {}", shown(after)));
+            }
+        }
+    }
+}
+
+/// Returns a value without what is `null` or empty: to the API server that is the same as absent.
+fn bare(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.iter().map(|(key, value)| (key.clone(), bare(value)));
+            Value::Object(kept.filter(|(_, value)| !is_nothing(value)).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(bare).collect()),
+        other => other.clone(),
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// Returns a value as a person reads it.
+pub fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// Returns a path of field names as a JSON pointer.
@@ -127,6 +208,7 @@ fn put(target: &mut Value, path: &str, value: Value) -> Option<()> {
     let (parent, last) = split(path)?;
     match target.pointer_mut(parent)? {
         Value::Object(map) => drop(map.insert(last, value)),
+        Value::Array(items) if last == "-" => items.push(value),
         Value::Array(items) => {
             let index: usize = last.parse().ok()?;
             *items.get_mut(index)? = value;
@@ -187,6 +269,35 @@ mod tests {
     fn a_list_without_the_item_is_done_wherever_it_stood() {
         assert!(is_done(&json!({"metadata": {"uid": "u", "finalizers": ["c/z", "a/x"]}}), &removal()));
         assert!(is_done(&json!({"metadata": {"uid": "u"}}), &removal()));
+    }
+
+    #[test]
+    fn an_item_is_added_to_a_list() {
+        let taint = json!({"key": "off", "effect": "NoExecute"});
+        let add = vec![Operation::Put { path: "/spec/taints/-".into(), was: None, value: taint.clone() }];
+        let node = json!({"spec": {"taints": [{"key": "other"}]}});
+        let after = apply(&node, &add).expect("it fits");
+        assert_eq!(after["spec"]["taints"][1], taint);
+        assert!(is_done(&after, &add) && !is_done(&node, &add));
+    }
+
+    #[test]
+    fn a_template_is_replaced_and_its_difference_shown() {
+        let container = |image: &str| json!({"name": "app", "image": image, "env": []});
+        let before = json!({"metadata": {"creationTimestamp": null}, "spec": {"containers": [container("a:2")]}});
+        let after = json!({"spec": {"containers": [container("a:1")], "hostname": "h"}});
+        let shows = difference("/spec/template", &before, &after);
+        assert_eq!(
+            shows,
+            [
+                "- spec.template.spec.containers[0].image: a:2",
+                "+ spec.template.spec.containers[0].image: a:1",
+                "+ spec.template.spec.hostname: h",
+            ]
+        );
+        let replace = vec![Operation::Replace { path: "/t".into(), shows, value: after.clone() }];
+        assert!(!is_done(&json!({"t": before}), &replace));
+        assert!(is_done(&apply(&json!({"t": before}), &replace).expect("it fits"), &replace));
     }
 
     #[test]

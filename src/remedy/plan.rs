@@ -1,7 +1,7 @@
 //! A plan: typed steps, what they need, what they skip, and whom they are to cure. What is executed is what is shown.
 
 use super::object::{Kind, Object};
-use super::patch::{self, Operation};
+use super::patch::{self, Operation, shown};
 use crate::diagnosis::kubectl::{namespaced, quoted};
 use crate::diagnosis::{Remedy, Words};
 use serde::{Deserialize, Serialize};
@@ -152,6 +152,7 @@ impl Step {
                 for operation in operations {
                     match operation {
                         Operation::Test { .. } | Operation::Open { .. } => {}
+                        Operation::Replace { shows, .. } => lines.extend(shows.iter().cloned()),
                         Operation::Remove { path, was } => {
                             lines.push(format!("- {}: {}", patch::field(path), shown(was)));
                         }
@@ -218,12 +219,5 @@ impl Plan {
     /// Returns what tells this plan from another: the same change of the same objects is the same plan.
     pub fn objects(&self) -> BTreeSet<(Kind, &str)> {
         self.steps.iter().map(|step| (step.object.kind, step.object.uid.as_str())).collect()
-    }
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }

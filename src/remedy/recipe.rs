@@ -23,6 +23,35 @@ pub struct Scene<'a> {
 pub struct Draft {
     pub steps: Vec<Step>,
     pub notes: Vec<Note>,
+    /// How to take it back, or that it cannot be.
+    pub undo: Words,
+}
+
+/// What is read for a recipe, beside what a diagnosis reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Read {
+    /// All workloads of the cluster, to see whether somebody is alive.
+    Owners,
+    /// The workload that rolls the pod, and its revisions.
+    Workload,
+    /// The pod's node, and the one that the answer aims at.
+    Node,
+    PodsOnNode,
+    /// The failed pods of the namespace.
+    FailedPods,
+    /// The claims of the namespace, and where volumes are attached.
+    Volumes,
+}
+
+/// Whose health tells that it helped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cure {
+    /// The pods that were ill: they are gone, or well.
+    Pods,
+    /// Their workload: the pods that come in their stead are well.
+    Workload,
+    /// Nobody's: the change is all that was wanted.
+    TheChange,
 }
 
 /// A right that a remedy needs somewhere: API group, resource, verbs.
@@ -33,12 +62,10 @@ pub struct Recipe {
     pub remedy: Remedy,
     /// What it does, in a few words.
     pub title: Text,
-    /// How to take it back, or that it cannot be.
-    pub undo: Text,
     /// What podoctor needs to be allowed for it, beside reading.
     pub grants: &'static [Grant],
-    /// The workloads of the whole cluster are read for it, to see whether somebody is alive.
-    pub asks_for_owners: bool,
+    pub reads: &'static [Read],
+    pub cure: Cure,
     /// How long it may take until it shows.
     pub patience: SignedDuration,
     /// Returns the steps for one pod.
@@ -66,15 +93,17 @@ pub fn is_same(one: &Diagnosis, other: &Diagnosis) -> bool {
 /// # Errors
 /// Says why the remedy does not fit.
 pub fn plan(remedy: Remedy, scenes: &[Scene<'_>]) -> Result<Plan, Words> {
-    let recipe = recipes::of(remedy).ok_or_else(nobody)?;
+    let recipe = recipes::of(remedy);
     let first = scenes.first().ok_or_else(nobody)?;
     let cause = first.diagnosis.answer().map_or("", |finding| finding.cause.id);
     let same =
         |scene: &&Scene<'_>| called_for(scene.diagnosis).contains(&remedy) && is_same(scene.diagnosis, first.diagnosis);
-    let (mut steps, mut notes, mut patients, mut why) = (Vec::<Step>::new(), Vec::<Note>::new(), Vec::new(), None);
+    let (mut steps, mut notes, mut patients) = (Vec::<Step>::new(), Vec::<Note>::new(), BTreeSet::new());
+    let (mut why, mut undo) = (None, None);
     let mut left_out = 0;
     for scene in scenes.iter().filter(same) {
-        if patients.len() == MOST_PODS {
+        // Pods that share a step are not left out.
+        if steps.len() >= MOST_PODS {
             left_out += 1;
             continue;
         }
@@ -84,7 +113,8 @@ pub fn plan(remedy: Remedy, scenes: &[Scene<'_>]) -> Result<Plan, Words> {
                 let known: BTreeSet<Object> = steps.iter().map(|step| step.object.clone()).collect();
                 steps.extend(draft.steps.into_iter().filter(|step| !known.contains(&step.object)));
                 notes.extend(draft.notes.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
-                patients.push(patient(scene));
+                undo = undo.or(Some(draft.undo));
+                patients.insert(patient(scene, recipe.cure));
             }
             Err(words) => why = why.or(Some(words)),
         }
@@ -101,21 +131,21 @@ pub fn plan(remedy: Remedy, scenes: &[Scene<'_>]) -> Result<Plan, Words> {
         cause: cause.to_owned(),
         steps,
         notes,
-        undo: recipe.undo.into(),
-        patients,
+        undo: undo.unwrap_or_else(nobody),
+        patients: if recipe.cure == Cure::TheChange { Vec::new() } else { patients.into_iter().collect() },
         left_out,
         others: called_for(first.diagnosis).into_iter().filter(|other| *other != remedy).collect(),
     })
 }
 
-fn patient(scene: &Scene<'_>) -> Patient {
-    let target = &scene.diagnosis.target;
-    let name = if target.kind == "Pod" {
-        target.name.clone()
-    } else {
-        format!("{}/{}", target.kind.to_lowercase(), target.name)
+fn patient(scene: &Scene<'_>, cure: Cure) -> Patient {
+    let (target, workload) = (&scene.diagnosis.target, &scene.diagnosis.workload);
+    let rolled = cure == Cure::Workload && workload.kind != "Pod";
+    let (name, uid) = match target.kind.as_str() {
+        "Pod" if !rolled => (target.name.clone(), target.uid.clone()),
+        _ => (workload.reference(), String::new()),
     };
-    Patient { namespace: target.namespace.clone(), name, uid: target.uid.clone() }
+    Patient { namespace: workload.namespace.clone(), name, uid }
 }
 
 fn nobody() -> Words {

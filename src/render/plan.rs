@@ -247,7 +247,7 @@ fn small_print(proposal: &Proposal, language: Language) -> Line {
 }
 
 fn title(plan: &Plan, language: Language) -> &'static str {
-    recipes::of(plan.remedy).map_or(plan.remedy.id(), |recipe| recipe.title.of(language))
+    recipes::of(plan.remedy).title.of(language)
 }
 
 /// Returns what is told of a message that no plan can be made for.

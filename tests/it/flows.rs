@@ -6,7 +6,7 @@
 mod alerts;
 mod asking;
 mod bot;
-mod chat;
+pub mod chat;
 mod data;
 mod delivery;
 mod hostile;

@@ -8,3 +8,4 @@ mod manifest;
 mod settings;
 pub mod source;
 mod style;
+mod writing;

@@ -16,3 +16,5 @@ mod robust;
 mod recorded_cluster;
 #[cfg(feature = "try")]
 mod slack_front;
+#[cfg(feature = "try")]
+mod trying;

@@ -175,7 +175,7 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
     /// Diagnoses the patients until they are cured or the time is over.
     async fn verify(&self, cluster: &Cluster, proposal: &Proposal) -> (bool, Words) {
         let State::Verifying { since } = proposal.state else { return (false, words::nothing_known()) };
-        let patience = recipes::of(proposal.plan.remedy).map_or(SignedDuration::ZERO, |recipe| recipe.patience);
+        let patience = recipes::of(proposal.plan.remedy).patience;
         loop {
             let now = (self.clock)();
             let patients = &proposal.plan.patients;
@@ -268,6 +268,9 @@ fn outcome(health: &[Health], took: SignedDuration) -> Words {
     let count = |what: &dyn Fn(&Health) -> bool| health.iter().filter(|health| what(health)).count();
     let mut en = Vec::new();
     let mut zh = Vec::new();
+    if health.is_empty() {
+        return Words::new("the change is made", "更改已完成");
+    }
     let mut add = |number: usize, one: &str, many: &str, chinese: &str| {
         if number > 0 {
             en.push(if number == 1 { one.to_owned() } else { format!("{number} {many}") });

@@ -43,11 +43,11 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
         if let Some(open) = self.open_in(asked, &about.thread).await {
             return self.whisper(asked, &words::already(&open, language)).await;
         }
-        let seen = match self.see(&cluster, &about.targets, now).await {
+        let mut seen = match self.see(&cluster, &about.targets, now).await {
             Ok(seen) => seen,
             Err(why) => return self.whisper(asked, &words::unread(&why, language)).await,
         };
-        let plans = match self.plans(&cluster, &seen, now).await {
+        let plans = match self.plans(&cluster, &mut seen, now).await {
             Ok(plans) => plans,
             Err(why) => return self.whisper(asked, &words::none(Some(&why), language)).await,
         };

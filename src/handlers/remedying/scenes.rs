@@ -3,19 +3,20 @@
 use super::Remedying;
 use crate::chat::front::Front;
 use crate::cluster::Cluster;
-use crate::diagnosis::{Catalogue, Diagnosis};
+use crate::diagnosis::{Catalogue, Diagnosis, Verdict};
 use crate::facts::{Facts, PodView, Subject, World};
-use crate::gather::around::{Around, around};
+use crate::gather::around::{Around, around, complete};
 use crate::gather::live;
 use crate::handlers::ask::PATIENCE;
 use crate::question::{self, Answer, Unanswered};
 use crate::remedy::plan::{MOST_PODS, Patient, Plan};
-use crate::remedy::recipe::{self, Scene};
+use crate::remedy::recipe::{self, Read, Scene};
 use crate::remedy::recipes;
 use crate::store::Store;
 use crate::target::{Target, What};
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// How many pods are read at once.
 const AT_ONCE: usize = 8;
@@ -95,13 +96,21 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
     pub(super) async fn plans(
         &self,
         cluster: &Cluster,
-        seen: &[Seen],
+        seen: &mut [Seen],
         now: Timestamp,
     ) -> Result<Vec<Plan>, crate::diagnosis::Words> {
         let Some(first) = seen.first() else { return Ok(Vec::new()) };
         let wanted = recipe::called_for(&first.diagnosis);
-        let asks = wanted.iter().filter_map(|remedy| recipes::of(*remedy)).any(|recipe| recipe.asks_for_owners);
-        let around = if asks { around(cluster, PATIENCE).await } else { Around::default() };
+        let reads: BTreeSet<Read> = wanted.iter().flat_map(|remedy| recipes::of(*remedy).reads).copied().collect();
+        let of_each: BTreeSet<Read> = reads.iter().copied().filter(|read| *read != Read::Owners).collect();
+        if !of_each.is_empty() {
+            let all: Vec<_> = seen
+                .iter_mut()
+                .map(|seen| complete(cluster, &mut seen.world, &seen.diagnosis, &of_each, PATIENCE))
+                .collect();
+            stream::iter(all).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+        }
+        let around = if reads.contains(&Read::Owners) { around(cluster, PATIENCE).await } else { Around::default() };
         let groups = around.groups.as_ref().map_or(crate::facts::Known::Unreadable, crate::facts::Known::Present);
         let scenes: Vec<Scene<'_>> = seen
             .iter()
@@ -131,6 +140,8 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
             Err(why) => Health::Unread(why),
             Ok(None) => Health::Gone,
             Ok(Some(seen)) if !patient.uid.is_empty() && seen.diagnosis.target.uid != patient.uid => Health::Gone,
+            // New pods of a workload are given their time.
+            Ok(Some(seen)) if patient.uid.is_empty() && seen.diagnosis.verdict == Verdict::Waiting => Health::Same,
             Ok(Some(seen)) => match seen.diagnosis.answer() {
                 Some(finding) if finding.cause.id == plan.cause => Health::Same,
                 Some(finding) if !finding.is_calm() => Health::Otherwise(finding.cause.id),

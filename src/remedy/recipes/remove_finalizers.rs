@@ -6,7 +6,7 @@ use crate::facts::Known;
 use crate::remedy::object::{Kind, Object};
 use crate::remedy::patch::{Operation, pointer};
 use crate::remedy::plan::{Change, Note, Step};
-use crate::remedy::recipe::{Draft, Recipe, Scene};
+use crate::remedy::recipe::{Cure, Draft, Read, Recipe, Scene};
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::json;
@@ -14,12 +14,9 @@ use serde_json::json;
 pub static RECIPE: Recipe = Recipe {
     remedy: Remedy::RemoveFinalizers,
     title: Text { en: "remove the finalizers that keep it", zh: "移除留住它的 finalizer" },
-    undo: Text {
-        en: "Cannot be undone: the object goes at once, and what its owner was to clean up stays behind.",
-        zh: "无法撤销：对象会立即消失，其拥有者本该清理的东西会留下。",
-    },
     grants: &[("", "pods", &["patch"])],
-    asks_for_owners: true,
+    reads: &[Read::Owners],
+    cure: Cure::Pods,
     patience: SignedDuration::from_secs(60),
     draft,
 };
@@ -48,7 +45,11 @@ fn draft(scene: &Scene<'_>) -> Result<Draft, Words> {
         says: Words::new(format!("{object}: take `{names}` off"), format!("{object}：移除 `{names}`")),
         object,
     };
-    Ok(Draft { steps: vec![step], notes })
+    let undo = Words::new(
+        "Cannot be undone: the object goes at once, and what its owner was to clean up stays behind.",
+        "无法撤销：对象会立即消失，其拥有者本该清理的东西会留下。",
+    );
+    Ok(Draft { steps: vec![step], notes, undo })
 }
 
 /// Returns the patch that takes finalizers off one by one, the last first so that no place moves before its turn.

@@ -32,7 +32,7 @@ const MAP: [(&str, &[&str]); 16] = [
         ],
     ),
     ("cluster", &["facts", "remedy"]),
-    ("gather", &["cluster", "facts", "redact", "target", "question", "diagnosis::Catalogue"]),
+    ("gather", &["cluster", "facts", "redact", "target", "question", "remedy", "diagnosis"]),
     // A team's own causes are checked with the settings that name them.
     ("settings", &["diagnosis"]),
     ("playground", &[]),

@@ -119,7 +119,7 @@ fn told(facts: &Facts<'_>, container: ContainerView<'_>, certainty: Certainty, l
         )
         .fix(read_the_log(facts, container));
     if let Some(more) = suggestion(limit) {
-        finding = finding.fix(raise(&facts.workload(), container, limit, &more));
+        finding = finding.fix(raise(&facts.workload(), container, limit, &more)).aims_at_memory(more);
     }
     finding.remedy(Remedy::RaiseMemoryLimit).explains(&[
         "init-container-failing",

@@ -127,6 +127,7 @@ fn finding(
             .command(kubectl::set_memory_limit(&facts.workload(), container.name(), &better)),
         )
         .remedy(Remedy::RaiseMemoryLimit)
+        .aims_at_memory(better)
         .some()
 }
 

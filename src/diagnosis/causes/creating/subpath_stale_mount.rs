@@ -71,6 +71,7 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
             .command(kubectl::edit(&facts.workload())),
         )
         .remedy(Remedy::RestartPod)
+        .remedy(Remedy::RestartRollout)
         .some()
 }
 

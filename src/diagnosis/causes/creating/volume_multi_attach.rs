@@ -258,7 +258,9 @@ fn fixes(facts: &Facts<'_>, holder: &Holder<'_>, mut finding: Finding) -> Findin
                 format!("仅在确认节点 `{node}` 已关机后：打上 out-of-service 污点，其 Pod 会被移除、磁盘被解挂。若节点仍在写入，会损坏数据。节点恢复后请移除该污点。"),
             ))
             .command(format!("kubectl taint node {} node.kubernetes.io/out-of-service=nodeshutdown:NoExecute", kubectl::quoted(node))))
-            .remedy(Remedy::MarkNodeOutOfService);
+            .remedy(Remedy::DeleteVolumeAttachment)
+            .remedy(Remedy::MarkNodeOutOfService)
+            .aims_at_node(node);
     }
     let same = holder.pod.is_some_and(|pod| pod.workload() == workload);
     if let Some(pod) = holder.pod {

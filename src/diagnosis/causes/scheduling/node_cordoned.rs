@@ -53,7 +53,8 @@ fn check(facts: &Facts<'_>) -> Option<Finding> {
                 ))
                 .command(format!("kubectl uncordon {}", kubectl::quoted(name))),
             )
-            .remedy(Remedy::UncordonNode),
+            .remedy(Remedy::UncordonNode)
+            .aims_at_node(*name),
         None => finding.fix(
             Fix::safe(Words::new("See which nodes are cordoned.", "查看哪些节点被 cordon。"))
                 .command("kubectl get nodes --field-selector spec.unschedulable=true"),
