@@ -15,6 +15,7 @@ pub mod plan;
 pub mod proposal;
 pub mod recipe;
 pub mod recipes;
+pub mod rights;
 
 pub use confirm::Confirmed;
 pub use object::{Kind, Object};

@@ -1,7 +1,9 @@
-//! `podoctor config check|show|schema`: the settings, and what is wrong with them.
+//! `podoctor config check|show|rights|schema`: the settings, and what is wrong with them.
 
 use super::paint::print;
-use crate::settings::{self, Environment, Loaded, Tokens};
+use crate::remedy::rights::{self, Asks};
+use crate::settings::{self, Environment, Loaded, Remedy, Settings, SubjectSource, Tokens};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,6 +14,8 @@ pub enum Command {
     Check(FileArg),
     /// Prints the settings in force, with the environment over the file
     Show(FileArg),
+    /// Prints the ClusterRole that the remedies of the settings need, for kubectl apply
+    Rights(FileArg),
     /// Prints the JSON schema of the settings file, for an editor
     Schema,
 }
@@ -36,9 +40,23 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Show(FileArg { config }) => {
             print(&settings::show(&settings::load(config.as_deref(), &environment)?.settings, &environment));
         }
+        Command::Rights(FileArg { config }) => {
+            let settings = settings::load(config.as_deref(), &environment)?.settings;
+            let none = "# No remedy is on (setting remedies): podoctor only reads.\n".to_owned();
+            print(&rights::cluster_role(&remedies(&settings), asks(&settings)).unwrap_or(none));
+        }
         Command::Schema => print(&format!("{:#}\n", settings::json_schema())),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn remedies(settings: &Settings) -> BTreeSet<Remedy> {
+    settings.remedies.iter().map(|rule| rule.remedy).collect()
+}
+
+fn asks(settings: &Settings) -> Asks {
+    let kubernetes = &settings.access.kubernetes;
+    Asks { reviews: kubernetes.subject == SubjectSource::Email, impersonates: kubernetes.impersonate }
 }
 
 /// Returns what to say of settings without a mistake. Missing secrets are told, but are no mistake of the file: it is

@@ -41,7 +41,10 @@ pub fn of(remedy: Remedy) -> &'static Recipe {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod whole {
     use super::*;
 
     #[test]

@@ -1,9 +1,9 @@
 //! A wrench, a check mark, and it is done: by whom who may, once, and nothing else.
 
-use super::bot::Setup;
+use super::bot::{Bot, Setup};
 use super::chat::{Chat, Person, assert_says, ts, words, workspace};
 use super::data::granted;
-use crate::plane::Ns;
+use crate::plane::{Ns, eventually};
 use podoctor::playground::slack::{Config, ids};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,7 @@ struct Ward {
     ns: Ns<'static>,
     chat: Chat,
     user: String,
+    setup: Setup,
     _store: TempDir,
 }
 
@@ -55,7 +56,7 @@ impl Ward {
         let slack = workspace(Config::default()).await;
         let setup = with(&Setup::of(&slack, &[("prod", &kubeconfig)]), settings, store.path());
         let chat = Chat::of(slack, &setup).await;
-        Ward { ns, chat, user, _store: store }
+        Ward { ns, chat, user, setup, _store: store }
     }
 
     /// Asks about the pod, and returns the ts of the answer's parent.
@@ -263,4 +264,98 @@ async fn what_is_not_switched_on_is_told_as_a_command() {
     ward.react(ids::ALICE, &answer, "wrench");
     let plan = ward.reply(&answer, &["I only read here", "kubectl -n", "patch pod backup-0 --type=json"]).await;
     assert!(!words(&plan).contains("Confirm"), "{}", words(&plan));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_two_must_confirm_one_person_is_not_enough() {
+    let settings = ONE.replace("remove-finalizers}", "remove-finalizers, approvals: 2}");
+    let ward = Ward::of(&settings).await;
+    let answer = ward.answer(ward.chat.alice()).await;
+    ward.react(ids::ALICE, &answer, "wrench");
+    let plan = ts(&ward.reply(&answer, &["Plan: 2 people must confirm it"]).await);
+    ward.react(ids::ALICE, &plan, "white_check_mark");
+    ward.reply(&answer, &["one more person must confirm it", "confirmed by", "<@U0ALICE>"]).await;
+    ward.chat.slack.click(ids::ALICE, ids::CHANNEL, &plan, "remedy-confirm", None).await.unwrap();
+    ward.whispered(ids::ALICE, &["confirmed it already", "another person"]).await;
+    ward.assert_untouched().await;
+    ward.react(ids::BOB, &plan, "white_check_mark");
+    ward.reply(&answer, &["It helped", "the pod is gone"]).await;
+    ward.reply(&answer, &["Done, and it helped", "<@U0ALICE>", "<@U0BOB>"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_its_time_nobody_confirms_a_plan() {
+    let ward = Ward::of(&format!("{ONE}remedy_expiry: 2s\n")).await;
+    let answer = ward.answer(ward.chat.alice()).await;
+    ward.react(ids::ALICE, &answer, "wrench");
+    let plan = ts(&ward.reply(&answer, &["Expired: nobody confirmed it in time"]).await);
+    ward.react(ids::ALICE, &plan, "white_check_mark");
+    ward.whispered(ids::ALICE, &["Nothing was done now", "Expired"]).await;
+    ward.assert_untouched().await;
+    // Another wrench makes another plan.
+    ward.chat.slack.unreact(ids::ALICE, ids::CHANNEL, &answer, "wrench").unwrap();
+    ward.react(ids::ALICE, &answer, "wrench");
+    let another = ward.reply(&answer, &["Plan, to be confirmed"]).await;
+    assert_ne!(ts(&another), plan);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_pod_of_the_same_name_is_not_touched() {
+    let ward = Ward::of(ONE).await;
+    let answer = ward.answer(ward.chat.alice()).await;
+    ward.react(ids::ALICE, &answer, "wrench");
+    let plan = ts(&ward.plan(&answer).await);
+    let first = ward.pod().await.unwrap()["metadata"]["uid"].clone();
+    let path = format!("/api/v1/namespaces/{}/pods/backup-0", ward.ns.name);
+    ward.ns.api.merge(&path, &json!({"metadata": {"finalizers": null}})).await.unwrap();
+    ward.ns.apply(STUCK).await;
+    assert_ne!(ward.pod().await.unwrap()["metadata"]["uid"], first);
+    ward.react(ids::ALICE, &plan, "white_check_mark");
+    ward.reply(&answer, &["Not carried out", "there is another pod"]).await;
+    ward.assert_untouched().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_finalizer_more_than_was_shown_makes_the_plan_void() {
+    let ward = Ward::of(ONE).await;
+    let answer = ward.answer(ward.chat.alice()).await;
+    ward.react(ids::ALICE, &answer, "wrench");
+    let plan = ts(&ward.plan(&answer).await);
+    // A deleted object takes no new finalizer; another order is another list as well.
+    let path = format!("/api/v1/namespaces/{}/pods/backup-0", ward.ns.name);
+    ward.ns.api.merge(&path, &json!({"metadata": {"labels": {"seen": "yes"}}})).await.unwrap();
+    ward.react(ids::ALICE, &plan, "white_check_mark");
+    // What was not shown and does not count may change: the patch is sent against the newest version.
+    ward.reply(&answer, &["It helped", "the pod is gone"]).await;
+}
+
+/// Killed at any moment: never twice, never half, and the thread tells how it ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_it_works_it_ends_in_a_known_state() {
+    let mut ward = Ward::of(ONE).await;
+    for (round, pause) in [0_u64, 3, 8, 15, 25, 40, 80, 150].into_iter().enumerate() {
+        let name = format!("backup-{}", round + 1);
+        ward.ns.apply(&STUCK.replace("backup-0", &name)).await;
+        let asked = ward.chat.alice().types(&format!("/podoctor {}/{name}", ward.ns.name)).await;
+        let answer = ts(asked.parent());
+        ward.react(ids::ALICE, &answer, "wrench");
+        let plan = ts(&ward.plan(&answer).await);
+        let mark = ward.ns.plane.mark().await;
+        ward.react(ids::ALICE, &plan, "white_check_mark");
+        tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+        // Dropping it kills it with -9; a reaction that it had not kept yet is lost with it.
+        ward.chat.bot = Bot::start(&ward.setup).await;
+        // What the message says and what the cluster holds come to agree.
+        let agreed = eventually("the plan's message tells what is", || async {
+            let there = ward.ns.get("v1", "Pod", &name).await.is_some();
+            let replies = ward.chat.replies(ids::CHANNEL, &answer);
+            let text = replies.iter().find(|message| ts(message) == plan).map(words).unwrap_or_default();
+            let undone = text.contains("Not carried out") || text.contains("Plan, to be confirmed");
+            ((there && undone) || (!there && text.contains("Done, and it helped"))).then_some(text)
+        });
+        agreed.await;
+        let entries = ward.ns.plane.requests_since(mark, &ward.user).await;
+        let writes = entries.iter().filter(|e| e.verb == "patch" && !e.uri.contains("dryRun")).count();
+        assert!(writes <= 1, "after {pause} ms: {entries:#?}");
+    }
 }
