@@ -12,7 +12,11 @@ const NOW: &str = "2026-01-01T12:00:00Z";
 
 /// Drafts a remedy for `shop/web-1` of a cluster.
 fn draft(remedy: Remedy, yaml: &str) -> Result<Draft, String> {
-    let world = testing::world(yaml);
+    let mut world = testing::world(yaml);
+    // One of each kind stands for all of them.
+    for kind in ["Deployment", "StatefulSet", "DaemonSet"].iter().filter(|_| yaml.contains("kind: DaemonSet")) {
+        world.read_collection(kind, "");
+    }
     let diagnosis = testing::diagnose_in(&world, "shop/web-1", NOW);
     let pod = PodView::new(world.pods.get("shop", "web-1").present().expect("the pod"));
     let facts = Facts { now: NOW.parse().expect("a time"), world: &world, subject: Subject::Pod(pod) };
