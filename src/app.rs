@@ -303,9 +303,17 @@ pub fn store(settings: &Settings) -> anyhow::Result<Option<Embedded>> {
             return Ok(None);
         }
     }
+    open_store(settings).map(Some)
+}
+
+/// Opens the store that the settings name, whether anything of it is needed or not.
+///
+/// # Errors
+/// As [`store`].
+pub fn open_store(settings: &Settings) -> anyhow::Result<Embedded> {
     anyhow::ensure!(
         settings.store.kind != StoreKind::Kubernetes,
         "store.kind: kubernetes is not there yet; take embedded, with store.path on a volume"
     );
-    Ok(Some(Embedded::open(&settings.store.path).context("store.path")?))
+    Embedded::open(&settings.store.path).context("store.path")
 }

@@ -2,12 +2,14 @@
 
 pub mod manifest;
 
+mod audit;
 mod causes;
 mod collect;
 mod config;
 mod custom;
 mod diagnose;
 mod paint;
+mod remedy;
 mod serve;
 mod watch;
 #[cfg(feature = "try")]
@@ -47,6 +49,10 @@ enum Command {
     Watch(watch::Args),
     /// Writes everything that a diagnosis reads to files, secrets cut out
     Collect(collect::Args),
+    /// Shows the remedy that a sickness calls for, to the letter; with --yes carries it out
+    Remedy(remedy::Args),
+    /// Lists who asked for which remedy, who confirmed, and what came of it
+    Audit(audit::Args),
     /// Lists the causes, or explains one
     Causes(causes::Args),
     /// Checks, shows and describes the settings
@@ -76,6 +82,8 @@ pub fn run() -> ExitCode {
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Watch(args) => watch::run(&args),
         Command::Collect(args) => collect::run(&args),
+        Command::Remedy(args) => remedy::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Causes(args) => causes::run(&args),
         Command::Config(command) => config::run(&command),
         Command::Manifest(args) => manifest::run(&args),

@@ -7,7 +7,8 @@
 //! start ─► recover: what was under way is asked of the objects themselves
 //! ```
 
-mod audit;
+pub mod audit;
+mod by_hand;
 mod carry_out;
 mod decide;
 mod keep;

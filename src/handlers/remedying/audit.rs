@@ -4,7 +4,7 @@
 use super::Remedying;
 use crate::chat::front::Front;
 use crate::remedy::Proposal;
-use crate::store::{self, Kind, Store};
+use crate::store::{self, Kind, Store, StoreError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,17 @@ impl Entry {
     }
 }
 
+/// Returns the entries since a moment, the oldest first.
+///
+/// # Errors
+/// Where the store fails.
+pub async fn since(store: &impl Store, from: Timestamp) -> Result<Vec<Entry>, StoreError> {
+    let mut entries: Vec<Entry> = store::all(store, Kind::Audit).await?.into_iter().map(|record| record.body).collect();
+    entries.retain(|entry| entry.at >= from);
+    entries.sort_by_key(|entry| entry.at);
+    Ok(entries)
+}
+
 impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
     /// Keeps an entry and logs it.
     pub(super) async fn audit(&self, entry: Entry) {
@@ -86,7 +97,7 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
             let id = format!("{:032x}-{}-{number}", entry.at.as_nanosecond(), entry.proposal);
             match store::put(store, Kind::Audit, &id, &entry, 0).await {
                 Ok(_) => return,
-                Err(store::StoreError::Conflict { .. }) => {}
+                Err(StoreError::Conflict { .. }) => {}
                 Err(error) => {
                     tracing::error!(%error, "an entry of the audit could not be kept: {error}");
                     return;

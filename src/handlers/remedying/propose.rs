@@ -9,7 +9,7 @@ use crate::diagnosis::Words;
 use crate::handlers::answers;
 use crate::handlers::watching::{Ask, Event};
 use crate::remedy::plan::Plan;
-use crate::remedy::proposal::{Address, Person, Progress, Proposal, State};
+use crate::remedy::proposal::{Address, Progress, Proposal, State};
 use crate::render::{guidance, plan as words};
 use crate::store::{Store, StoreError};
 use crate::target::{Target, What};
@@ -82,7 +82,7 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
         if self.store.is_none() {
             return self.show_only(asked, plan, Some(&words::no_store()), thread).await;
         }
-        match self.objection(cluster, plan, &by).await {
+        match self.objection(cluster, plan, by.user.as_deref()).await {
             None => {}
             // Without the rights it can only say what a person can do.
             Some(why) => return self.show_only(asked, plan, Some(&why), thread).await,
@@ -157,8 +157,8 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
     }
 
     /// Sends every step with `dryRun=All`; returns the first objection.
-    async fn objection(&self, cluster: &Cluster, plan: &Plan, by: &Person) -> Option<Words> {
-        let as_user = by.user.as_deref().filter(|_| self.settings.get().access.kubernetes.impersonate);
+    pub(super) async fn objection(&self, cluster: &Cluster, plan: &Plan, user: Option<&str>) -> Option<Words> {
+        let as_user = user.filter(|_| self.settings.get().access.kubernetes.impersonate);
         let all: Vec<_> = plan.steps.iter().map(|step| cluster.rehearse(step, as_user)).collect();
         let answers = join_all(all).await;
         let objections = plan.steps.iter().zip(answers).filter_map(|(step, answer)| Some((step, answer.err()?)));

@@ -316,16 +316,15 @@ async fn another_pod_of_the_same_name_is_not_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_finalizer_more_than_was_shown_makes_the_plan_void() {
+async fn what_was_not_shown_and_does_not_count_may_change() {
     let ward = Ward::of(ONE).await;
     let answer = ward.answer(ward.chat.alice()).await;
     ward.react(ids::ALICE, &answer, "wrench");
     let plan = ts(&ward.plan(&answer).await);
-    // A deleted object takes no new finalizer; another order is another list as well.
     let path = format!("/api/v1/namespaces/{}/pods/backup-0", ward.ns.name);
     ward.ns.api.merge(&path, &json!({"metadata": {"labels": {"seen": "yes"}}})).await.unwrap();
     ward.react(ids::ALICE, &plan, "white_check_mark");
-    // What was not shown and does not count may change: the patch is sent against the newest version.
+    // The patch is sent against the newest version, with the same tests.
     ward.reply(&answer, &["It helped", "the pod is gone"]).await;
 }
 
@@ -358,4 +357,45 @@ async fn killed_while_it_works_it_ends_in_a_known_state() {
         let writes = entries.iter().filter(|e| e.verb == "patch" && !e.uri.contains("dryRun")).count();
         assert!(writes <= 1, "after {pause} ms: {entries:#?}");
     }
+}
+
+/// Runs podoctor on a terminal; returns its exit code and what it printed.
+async fn podoctor(words: &[&str]) -> (i32, String) {
+    let run = tokio::process::Command::new(env!("CARGO_BIN_EXE_podoctor")).args(words).output();
+    let output = run.await.unwrap();
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_the_terminal_it_is_shown_done_and_kept_in_the_audit() {
+    let (ns, kubeconfig, user) = granted("prod").await;
+    ns.plane.grant(&user, WRITE).await;
+    ns.apply(STUCK).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (settings, store) = (folder.path().join("podoctor.yaml"), folder.path().join("podoctor.db"));
+    std::fs::write(&settings, format!("store: {{kind: embedded, path: {}}}\n", store.display())).unwrap();
+    // A store that the bot has made.
+    drop(podoctor::store::Embedded::open(&store).unwrap());
+    let (settings, kubeconfig) = (settings.display().to_string(), kubeconfig.display().to_string());
+    let target = format!("{}/backup-0", ns.name);
+    let remedy = ["remedy", target.as_str(), "--kubeconfig", &kubeconfig, "--config", &settings];
+
+    let (code, shown) = podoctor(&remedy).await;
+    assert_says(&shown, &["- metadata.finalizers[0]: backup.example.com/cleanup", "With --yes", "kubectl -n"]);
+    assert_eq!(code, 0);
+    assert!(ns.get("v1", "Pod", "backup-0").await.is_some(), "nothing is done without --yes");
+    let (code, none) = podoctor(&[&remedy[..], &["restart-rollout"]].concat()).await;
+    assert_eq!(code, 1, "{none}");
+    assert_says(&none, &["What would help is", "remove-finalizers"]);
+
+    let (code, done) = podoctor(&[&remedy[..], &["--yes"]].concat()).await;
+    assert_says(&done, &["It helped", "the pod is gone"]);
+    assert_eq!(code, 0);
+    assert_eq!(ns.get("v1", "Pod", "backup-0").await, None);
+    let (code, audit) = podoctor(&["audit", "--since", "1h", "-o", "json", "--config", &settings]).await;
+    assert_eq!(code, 0);
+    let entries: Vec<Value> = serde_json::from_str(&audit).unwrap();
+    let actions: Vec<&str> = entries.iter().filter_map(|entry| entry["action"].as_str()).collect();
+    assert_eq!(actions, ["proposed", "approved", "sent", "done", "succeeded"]);
+    assert!(entries.iter().all(|entry| entry["remedy"] == "remove-finalizers"), "{entries:#?}");
 }

@@ -3,6 +3,8 @@
 use super::generated::assert_generated;
 use super::source::{self, text};
 use podoctor::cluster::Resource;
+use podoctor::diagnosis::Remedy;
+use podoctor::remedy::rights::{self, Asks};
 use podoctor::settings::{self, tokens};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +42,13 @@ fn the_cluster_role_grants_what_is_asked_for() {
 }
 
 #[test]
+fn the_rights_of_all_remedies_are_fresh() {
+    let asks = Asks { reviews: true, impersonates: false };
+    let all = rights::cluster_role(&Remedy::ALL.into(), asks).expect("some rights");
+    assert_generated("deploy/remedies/clusterrole.yaml", &all);
+}
+
+#[test]
 fn the_cluster_role_grants_nothing_dangerous() {
     let role = yaml("deploy/clusterrole.yaml");
     for rule in role["rules"].as_array().expect("rules") {
@@ -64,7 +73,11 @@ fn kustomize_lists_every_manifest() {
         .collect();
     let there: BTreeSet<String> = source::files("deploy", ".yaml")
         .into_iter()
-        .filter(|path| !path.starts_with("deploy/slack/") && path != "deploy/kustomization.yaml")
+        .filter(|path| {
+            !path.starts_with("deploy/slack/")
+                && !path.starts_with("deploy/remedies/")
+                && path != "deploy/kustomization.yaml"
+        })
         .collect();
     assert_eq!(listed, there);
     for path in &there {
