@@ -211,7 +211,7 @@ impl<F: Front> Desk<F> {
         let asker = name_asker.then_some(incoming.person.id.as_str());
         match request {
             Request::Help => Said::Quietly(guidance::help(language)),
-            Request::Status => Said::Quietly(status::status(&self.clusters, language).await),
+            Request::Status => Said::Quietly(status::status(&self.clusters, &self.settings.get(), language).await),
             Request::Causes(None) => Said::Quietly(catalogue::list(&causes, language)),
             Request::Causes(Some(id)) => match causes.by_id(id) {
                 Some(cause) => Said::Quietly(catalogue::page(cause, language)),

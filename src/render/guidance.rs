@@ -48,8 +48,8 @@ pub fn help(language: Language) -> Message {
             Part::Lines(lines),
             Part::Small(vec![plain(pick(
                 language,
-                "I only read. The shortcut \"Diagnose\" on a message that names a pod, or holds what kubectl describe printed, works as well.",
-                "我只读取，不改动。也可以在提到 Pod 或贴有 kubectl describe 输出的消息上使用快捷方式 “Diagnose”。",
+                "The shortcut \"Diagnose\" on a message that names a pod, or holds what kubectl describe printed, works as well. 🔧 on an answer or an alert brings the plan of a remedy; I change only what my settings allow and a person confirms (/podoctor status).",
+                "也可以在提到 Pod 或贴有 kubectl describe 输出的消息上使用快捷方式 “Diagnose”。用 🔧 回应回答或告警即可得到处理方案；我只做设置允许且经人确认的更改（/podoctor status）。",
             ))]),
         ],
         actions: vec![],
