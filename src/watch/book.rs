@@ -5,6 +5,7 @@ use super::scope::Scope;
 use super::state::{Due, PodKey};
 use super::stuck::Symptom;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// An incident that comes back within this goes on in its thread.
@@ -45,7 +46,8 @@ pub struct Storm {
 }
 
 /// Something to say in the thread of an incident.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Note {
     /// It is there: the evidence and the fix.
     Opened,
@@ -80,7 +82,9 @@ impl Touched {
         Self { incidents: [id.to_owned()].into(), ..Self::default() }
     }
 
-    fn note(mut self, id: &str, note: Note) -> Self {
+    /// Adds something to say.
+    #[must_use]
+    pub fn note(mut self, id: &str, note: Note) -> Self {
         self.notes.push((id.to_owned(), note));
         self
     }
@@ -104,28 +108,70 @@ pub struct Book {
 }
 
 impl Book {
-    /// Returns a book that goes on where another one stopped.
+    /// Returns a book that goes on where another one stopped, perhaps between an incident and its digest: what an incident
+    /// says counts.
     pub fn of(incidents: Vec<Incident>, digests: Vec<Digest>) -> Self {
-        Self {
+        let mut book = Self {
             incidents: incidents.into_iter().map(|incident| (incident.id.clone(), incident)).collect(),
             digests: digests.into_iter().map(|digest| (digest.id.clone(), digest)).collect(),
             ..Self::default()
+        };
+        for incident in book.incidents.values_mut() {
+            let Some(digest) = &incident.digest else { continue };
+            match book.digests.get_mut(digest) {
+                Some(digest) if digest.incidents.contains(&incident.id) => {}
+                Some(digest) => {
+                    digest.incidents.push(incident.id.clone());
+                    digest.stale = true;
+                }
+                None => (incident.placed, incident.digest) = (false, None),
+            }
+        }
+        book
+    }
+
+    /// Returns true where an open incident is told nowhere yet.
+    pub fn has_untold(&self) -> bool {
+        self.open().any(|incident| !incident.placed)
+    }
+
+    /// Writes down in the incidents what is to be shown and said of them. Kept like this, whoever goes on shows and says it.
+    pub fn write_down(&mut self, touched: &Touched) {
+        for id in &touched.incidents {
+            if let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.stands_alone()) {
+                incident.stale = true;
+            }
+        }
+        for id in &touched.digests {
+            if let Some(digest) = self.digests.get_mut(id) {
+                digest.stale = true;
+            }
+        }
+        for (id, note) in &touched.notes {
+            if let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.stands_alone()) {
+                incident.notes += 1;
+                incident.unsaid.push((incident.notes, note.clone()));
+            }
         }
     }
 
     /// Lets a pod join an incident that is open already and fits without a diagnosis: same workload or node, same symptom.
     pub fn join(&mut self, cluster: &str, due: &Due) -> Option<Touched> {
         let subjects = [Subject::of(&due.workload), Subject::Node { name: due.node.clone().unwrap_or_default() }];
-        let incident = self.incidents.values_mut().find(|incident| {
+        let fits = |incident: &&Incident| {
             incident.is_open()
                 && incident.key.cluster == cluster
                 && incident.symptom == due.symptom
                 && (subjects[0] == incident.key.subject
                     || (incident.is_shared() && incident.workloads.contains(&subjects[0]))
                     || (due.node_is_silent && subjects[1] == incident.key.subject))
-        })?;
+        };
+        // The one that the pod is in already goes before any other.
+        let fitting = self.incidents.values().filter(fits);
+        let id = fitting.min_by_key(|incident| !incident.pods.contains(&due.pod))?.id.clone();
+        let incident = self.incidents.get_mut(&id)?;
         enter(incident, due);
-        Some(Touched::incident(&incident.id).with_digest(incident))
+        Some(Touched::incident(&id).with_digest(incident))
     }
 
     /// A pod was diagnosed: it joins the incident of that key, brings it back, or opens one. An incident whose cause was
@@ -149,21 +195,33 @@ impl Book {
             enter(incident, due);
             return Touched::incident(&incident.id).with_digest(incident);
         }
-        let recent = |incident: &&mut Incident| match incident.state {
+        let recent = |incident: &&Incident| match incident.state {
             State::Resolved { at } => now.duration_since(at) < REOPEN_WITHIN,
             _ => true,
         };
         // What many share is told once in each channel, so that every team hears of it.
-        let same =
-            |incident: &&mut Incident| incident.key == key && (incident.routed == channel || !incident.is_shared());
-        if let Some(incident) = self.incidents.values_mut().filter(same).find(recent) {
+        let same = |incident: &&Incident| incident.key == key && (incident.routed == channel || !incident.is_shared());
+        let known = self.incidents.values().filter(same).find(recent).map(|incident| incident.id.clone());
+        let mut left = Touched::default();
+        // It was diagnosed anew, and something else came out: it is told once, as what it is now.
+        let other = |incident: &&mut Incident| incident.key != key && incident.pods.contains(&due.pod);
+        if let Some(incident) = self.incidents.values_mut().filter(open).find(other) {
+            if known.is_none() && incident.workload() == Some(&key.subject) {
+                enter(incident, due);
+                (incident.key, incident.told) = (key, told);
+                return Touched::incident(&incident.id).with_digest(incident);
+            }
+            left = leave(incident, &due.pod, now);
+        }
+        if let Some(incident) = known.and_then(|id| self.incidents.get_mut(&id)) {
             let was_open = incident.is_open();
             enter(incident, due);
             if incident.workloads.len() < 2 {
                 incident.told = told;
             }
             let id = incident.id.clone();
-            let touched = Touched::incident(&id).with_digest(incident);
+            let mut touched = Touched::incident(&id).with_digest(incident);
+            touched.add(left);
             if was_open {
                 return touched;
             }
@@ -202,6 +260,9 @@ impl Book {
             reminders: 0,
             reminded: None,
             reopened: 0,
+            stale: false,
+            notes: 0,
+            unsaid: Vec::new(),
         };
         enter(&mut incident, due);
         self.incidents.insert(id.clone(), incident);
@@ -265,9 +326,11 @@ impl Book {
         touched
     }
 
-    /// Returns the next moment at which quiet hours end that something waits for; `now` where they are over already.
-    pub fn heard_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let waiting = self.incidents.values().filter(|incident| incident.held && !incident.placed);
+    /// Returns the next moment at which quiet hours end that something waits for; `now` where they are over already. What is
+    /// `silenced` as well waits for the end of that.
+    pub fn heard_at(&self, now: Timestamp, silenced: impl Fn(&Incident) -> bool) -> Option<Timestamp> {
+        let waiting =
+            self.incidents.values().filter(|incident| incident.held && !incident.placed && !silenced(incident));
         waiting.map(|incident| incident.quiet_until(now).unwrap_or(now)).min()
     }
 
@@ -294,6 +357,8 @@ impl Book {
                     opened: now,
                     incidents: Vec::new(),
                     message: None,
+                    stale: false,
+                    listed: 0,
                 };
                 self.digests.insert(id.clone(), digest);
                 id
@@ -313,15 +378,26 @@ impl Book {
         touched
     }
 
+    /// Its message stands where nothing can be said any more: it is told anew, with its evidence.
+    pub fn told_anew(&mut self, id: &str) -> Touched {
+        if let Some(digest) = self.digests.get_mut(id) {
+            (digest.message, digest.stale, digest.listed) = (None, true, 0);
+            return Touched { digests: [id.to_owned()].into(), ..Touched::default() };
+        }
+        let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.message.take().is_some()) else {
+            return Touched::default();
+        };
+        incident.notes += 1;
+        incident.unsaid.push((incident.notes, Note::Opened));
+        Touched::incident(id)
+    }
+
     /// A pod is well or gone.
     pub fn leave(&mut self, cluster: &str, pod: &PodKey, now: Timestamp) -> Touched {
         let mut touched = Touched::default();
         for incident in self.incidents.values_mut() {
-            if incident.key.cluster == cluster && incident.pods.remove(pod) {
-                if incident.pods.is_empty() && incident.is_open() {
-                    incident.calm_since = Some(now);
-                }
-                touched.add(Touched::incident(&incident.id).with_digest(incident));
+            if incident.key.cluster == cluster {
+                touched.add(leave(incident, pod, now));
             }
         }
         touched
@@ -440,10 +516,11 @@ impl Book {
         (gone, empty)
     }
 
-    /// Returns the next moment at which [`tick`](Self::tick) may do something.
-    pub fn next(&self, pace: Pace) -> Option<Timestamp> {
+    /// Returns the next moment at which [`tick`](Self::tick) may do something. What is calm though pods of it are `still` in
+    /// trouble waits for those pods, not for a moment.
+    pub fn next(&self, pace: Pace, still: impl Fn(&Incident) -> bool) -> Option<Timestamp> {
         let at = |from: Timestamp, after| from.saturating_add(after).ok();
-        let calm = self.incidents.values().filter_map(|i| at(i.calm_since?, pace.hold_down));
+        let calm = self.incidents.values().filter_map(|i| at(i.calm_since.filter(|_| !still(i))?, pace.hold_down));
         let remind = self.incidents.values().filter_map(|i| {
             (i.state == State::Open && i.message.is_some() && i.reminders < REMINDERS).then_some(())?;
             at(i.reminded?, pace.remind_after?)
@@ -468,6 +545,16 @@ impl Touched {
         self.digests.extend(incident.digest.clone());
         self
     }
+}
+
+fn leave(incident: &mut Incident, pod: &PodKey, now: Timestamp) -> Touched {
+    if !incident.pods.remove(pod) {
+        return Touched::default();
+    }
+    if incident.pods.is_empty() && incident.is_open() {
+        incident.calm_since = Some(now);
+    }
+    Touched::incident(&incident.id).with_digest(incident)
 }
 
 fn enter(incident: &mut Incident, due: &Due) {
