@@ -10,6 +10,7 @@ use crate::facts::lean::{LeanNode, LeanPod};
 use crate::settings::Watch;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -71,6 +72,8 @@ struct Suspect {
 #[derive(Debug, Default)]
 pub struct ClusterState {
     suspects: BTreeMap<PodKey, Suspect>,
+    /// How many of them each workload has, and each node.
+    subjects: BTreeMap<Subject, usize>,
     queue: BTreeSet<(Timestamp, PodKey)>,
     /// Nodes that say nothing, and since when.
     silent: BTreeMap<String, Timestamp>,
@@ -248,14 +251,13 @@ impl ClusterState {
 
     /// Returns true where a workload, or a silent node, has pods in trouble, due or not.
     pub fn has_suspects_of(&self, subject: &Subject) -> bool {
-        self.suspects.values().any(|suspect| match subject {
-            Subject::Node { name } => {
-                self.silent.contains_key(name) && suspect.pod.spec.node_name.as_ref() == Some(name)
-            }
-            Subject::Workload { .. } => Subject::of(&Workload::of_pod(&suspect.pod.metadata)) == *subject,
+        let is_meant = match subject {
+            Subject::Node { name } => self.silent.contains_key(name),
+            Subject::Workload { .. } => true,
             // Whoever asks about what is shared asks about each of its workloads.
             Subject::Shared { .. } => false,
-        })
+        };
+        is_meant && self.subjects.contains_key(subject)
     }
 
     /// Returns true where a pod says itself how long it may be in its trouble.
@@ -275,11 +277,9 @@ impl ClusterState {
     }
 
     fn put(&mut self, key: PodKey, suspect: Suspect) {
-        if let Some(old) = self.suspects.get(&key) {
-            self.queue.remove(&(old.due, key.clone()));
-            if let Some(until) = old.stuck.until {
-                self.queue.remove(&(until, key.clone()));
-            }
+        self.forget(&key);
+        for subject in subjects(&suspect.pod) {
+            *self.subjects.entry(subject).or_default() += 1;
         }
         let next = if suspect.told { suspect.stuck.until } else { Some(suspect.due) };
         if let Some(at) = next.filter(|at| *at < Timestamp::MAX) {
@@ -291,6 +291,14 @@ impl ClusterState {
     /// Forgets a pod; returns whether its end is to be told.
     fn forget(&mut self, key: &PodKey) -> bool {
         let Some(old) = self.suspects.remove(key) else { return false };
+        for subject in subjects(&old.pod) {
+            if let Entry::Occupied(mut count) = self.subjects.entry(subject) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
+        }
         self.queue.remove(&(old.due, key.clone()));
         if let Some(until) = old.stuck.until {
             self.queue.remove(&(until, key.clone()));
@@ -301,6 +309,12 @@ impl ClusterState {
 
 fn key(pod: &LeanPod) -> PodKey {
     PodKey { namespace: pod.namespace().to_owned(), name: pod.name().to_owned() }
+}
+
+/// Returns what a pod's trouble may be told as.
+fn subjects(pod: &LeanPod) -> impl Iterator<Item = Subject> {
+    let node = pod.spec.node_name.clone().map(|name| Subject::Node { name });
+    std::iter::once(Subject::of(&Workload::of_pod(&pod.metadata))).chain(node)
 }
 
 fn describe(key: &PodKey, suspect: &Suspect, silent: &BTreeMap<String, Timestamp>) -> Due {

@@ -140,3 +140,19 @@ fn a_silent_node_that_is_not_listed_any_more_is_silent_no_more() {
     state.relist_nodes();
     assert_eq!(state.relisted_nodes(&watch, at(8)), [Over::Well(key("a"))]);
 }
+
+#[test]
+fn a_subject_has_suspects_until_its_last_one_is_well_or_gone() {
+    let (mut state, watch) = (ClusterState::default(), Watch::default());
+    let workload = |name: &str| Subject::Workload { kind: "Pod".into(), namespace: "prod".into(), name: name.into() };
+    let node_subject = Subject::Node { name: "n1".into() };
+    state.apply(pod("a", "1", CREATING), &watch, at(1));
+    state.apply(pod("a", "1", NOT_READY), &watch, at(2));
+    assert!(state.has_suspects_of(&workload("a")) && !state.has_suspects_of(&workload("b")));
+    assert!(!state.has_suspects_of(&node_subject), "its node speaks");
+    state.apply_node(&node("Unknown"), &watch, at(3));
+    assert!(state.has_suspects_of(&node_subject));
+    state.delete(&pod("a", "1", READY));
+    assert!(!state.has_suspects_of(&workload("a")) && !state.has_suspects_of(&node_subject));
+    assert!(state.subjects.is_empty());
+}
