@@ -16,6 +16,7 @@ mod people;
 mod publish;
 mod report;
 mod route;
+mod settle;
 mod tally;
 
 pub use people::{Again, Ask, Reaction};
@@ -38,6 +39,7 @@ use crate::watch::state::{ClusterState, Due, Over};
 use jiff::{SignedDuration, Timestamp};
 use keep::Keeper;
 use publish::{Channels, Publisher, Shown};
+use settle::{Settling, still};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,13 +135,6 @@ pub struct Watching<F, S> {
     starting: BTreeSet<String>,
     /// Clusters of which not everything was seen since the start. Nothing of theirs is judged to be over, or told.
     unsettled: BTreeMap<String, Settling>,
-}
-
-/// What of a cluster was listed since the start.
-#[derive(Debug, Default)]
-struct Settling {
-    pods: bool,
-    nodes: bool,
 }
 
 /// Returns a way to the loop.
@@ -311,33 +306,6 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         self.over(cluster, over, now).await;
     }
 
-    /// Something of a cluster has been listed. Once it is all, what an earlier life knew is held against what is there.
-    async fn listed(&mut self, cluster: &str, now: Timestamp, what: impl FnOnce(&mut Settling)) {
-        let Some(settling) = self.unsettled.get_mut(cluster) else { return };
-        what(settling);
-        if !(settling.pods && settling.nodes) {
-            return;
-        }
-        self.unsettled.remove(cluster);
-        self.unplaced.get_or_insert(now);
-        let (mut over, mut lacking) = (Vec::new(), Vec::new());
-        if let Some(state) = self.states.get_mut(cluster) {
-            for incident in self.book.open().filter(|incident| incident.key.cluster == cluster) {
-                let (there, gone): (Vec<_>, Vec<_>) =
-                    incident.pods.iter().partition(|pod| state.adopt(pod, incident.symptom));
-                over.extend(gone.into_iter().cloned().map(Over::Well));
-                if self.publisher.lacks_details(incident) {
-                    lacking.extend(there.first().and_then(|pod| state.describe(pod)));
-                }
-            }
-        }
-        self.over(cluster, over, now).await;
-        let cluster = self.clusters.iter().find(|known| known.name == cluster).cloned();
-        if let Some(cluster) = cluster {
-            lacking.into_iter().for_each(|due| self.ask(&cluster, due, now));
-        }
-    }
-
     async fn over(&mut self, cluster: &str, over: Vec<Over>, now: Timestamp) {
         let mut touched = Touched::default();
         for over in over {
@@ -411,16 +379,6 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         }
     }
 
-    /// Returns whether nothing is to be told of an incident now: it is silenced, or its cluster was not seen whole yet.
-    fn is_unheard(&self, incident: &Incident, now: Timestamp) -> bool {
-        self.unsettled.contains_key(&incident.key.cluster)
-            || self.silences.values().any(|silence| silence.covers(incident, now))
-    }
-
-    fn still(&self, incident: &Incident) -> bool {
-        still(&self.states, &self.unsettled, &self.looked_at, incident)
-    }
-
     fn pace(&self) -> Pace {
         let watch = &self.settings.get().watch;
         let signed = |duration: HumanDuration| SignedDuration::try_from(duration.get()).unwrap_or(SignedDuration::MAX);
@@ -455,22 +413,6 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         }
         self.publisher.show(&Touched::default(), &self.book);
     }
-}
-
-/// Returns whether an incident has, or may have, pods in trouble that are not due yet, or is being looked at.
-fn still(
-    states: &BTreeMap<String, ClusterState>,
-    unsettled: &BTreeMap<String, Settling>,
-    looked_at: &BTreeMap<String, bool>,
-    incident: &Incident,
-) -> bool {
-    let state = states.get(&incident.key.cluster);
-    // Of what many share nobody waits for the last one, who may have other troubles by then.
-    let mut subjects = std::iter::once(&incident.key.subject).chain(incident.workload());
-    // What changed is to be known when the end is told.
-    looked_at.contains_key(&incident.id)
-        || unsettled.contains_key(&incident.key.cluster)
-        || state.is_some_and(|state| subjects.any(|subject| state.has_suspects_of(subject)))
 }
 
 /// Returns true where a target means a pod.
