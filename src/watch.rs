@@ -11,3 +11,6 @@ pub mod silence;
 pub mod state;
 pub mod stuck;
 pub mod threshold;
+
+#[cfg(test)]
+mod tests;

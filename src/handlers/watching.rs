@@ -16,6 +16,7 @@ mod people;
 mod publish;
 mod report;
 mod route;
+mod settle;
 mod tally;
 
 pub use people::{Again, Ask, Reaction};
@@ -38,6 +39,7 @@ use crate::watch::state::{ClusterState, Due, Over};
 use jiff::{SignedDuration, Timestamp};
 use keep::Keeper;
 use publish::{Channels, Publisher, Shown};
+use settle::{Settling, still};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,9 +53,6 @@ use tokio::time::sleep;
 const DIAGNOSES: usize = 2;
 /// How long what was diagnosed waits for what breaks in the same moment, so that a storm is seen as one.
 const GATHER: SignedDuration = SignedDuration::from_millis(700);
-/// When a pod is asked about again whose diagnosis said that it only waits, and one that could not be read.
-const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
-const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(15);
 /// The longest sleep of the loop.
 const LONGEST: Duration = Duration::from_secs(3_600);
 /// How many events may wait; a watch that is faster waits itself.
@@ -134,6 +133,8 @@ pub struct Watching<F, S> {
     unplaced: Option<Timestamp>,
     /// Clusters whose list is not worked off yet: what is sick there was so before.
     starting: BTreeSet<String>,
+    /// Clusters of which not everything was seen since the start. Nothing of theirs is judged to be over, or told.
+    unsettled: BTreeMap<String, Settling>,
 }
 
 /// Returns a way to the loop.
@@ -155,14 +156,15 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         clock: fn() -> Timestamp,
     ) -> Result<Self, StoreError> {
         let (keeper, incidents, digests, silences) = Keeper::load(store).await?;
+        let book = Book::of(incidents, digests);
         Ok(Self {
             publisher: Publisher::new(front, settings.clone(), events.clone()),
             keeper,
             states: clusters.iter().map(|cluster| (cluster.name.clone(), ClusterState::default())).collect(),
-            book: Book::of(incidents, digests),
             silences: silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect(),
             asked: BTreeMap::new(),
             looked_at: BTreeMap::new(),
+            unsettled: clusters.iter().map(|cluster| (cluster.name.clone(), Settling::default())).collect(),
             slots: Arc::new(Semaphore::new(DIAGNOSES)),
             tasks: JoinSet::new(),
             clusters,
@@ -173,7 +175,8 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             only: None,
             no_summary: false,
             reporting: None,
-            unplaced: None,
+            unplaced: book.has_untold().then(clock),
+            book,
             starting: BTreeSet::new(),
         })
     }
@@ -227,7 +230,8 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         let states = self.states.values().filter_map(ClusterState::next);
         let place = self.unplaced.and_then(|since| since.saturating_add(GATHER).ok());
         let silences = self.silences.values().map(|silence| silence.until);
-        let book = self.book.next(self.pace()).into_iter().chain(self.book.heard_at(now));
+        let book = self.book.next(self.pace(), |incident| self.still(incident));
+        let book = book.into_iter().chain(self.book.heard_at(now, |incident| self.is_unheard(incident, now)));
         states
             .chain(place)
             .chain(silences)
@@ -266,11 +270,9 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
                 return;
             }
             Seen::Listed => {
-                let mut over = state.relisted();
-                // An incident of an earlier life may name pods that recovered while nobody watched.
-                let known = self.book.open().filter(|incident| incident.key.cluster == cluster);
-                over.extend(known.flat_map(|i| &i.pods).filter(|pod| !state.has(pod)).cloned().map(Over::Well));
-                over
+                let over = state.relisted();
+                self.over(cluster, over, now).await;
+                return self.listed(cluster, now, |settling| settling.pods = true).await;
             }
             Seen::There(pod) => state.apply(pod, &settings.watch, now).into_iter().collect(),
             Seen::Gone(pod) => state.delete(&pod).into_iter().collect(),
@@ -287,12 +289,18 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         let settings = self.settings.get();
         let Some(state) = self.states.get_mut(cluster) else { return };
         let over = match seen {
-            Seen::Listing | Seen::Listed => return,
+            Seen::Listing => return state.relist_nodes(),
+            Seen::Listed => {
+                let over = state.relisted_nodes(&settings.watch, now);
+                self.over(cluster, over, now).await;
+                return self.listed(cluster, now, |settling| settling.nodes = true).await;
+            }
             Seen::There(node) => state.apply_node(&node, &settings.watch, now),
             Seen::Gone(node) => state.delete_node(&node, &settings.watch, now),
             Seen::Broken(why) => {
                 tracing::warn!(cluster, why, "the watch over the nodes of {cluster} broke, and goes on: {why}");
-                return;
+                // Pods can be judged without their nodes, if need be.
+                return self.listed(cluster, now, |settling| settling.nodes = true).await;
             }
         };
         self.over(cluster, over, now).await;
@@ -320,37 +328,33 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
                 touched.add(self.book.leave(&cluster.name, &pod, now));
             }
             for due in due {
-                match self.book.join(&cluster.name, &due) {
-                    Some(joined) => touched.add(joined),
-                    None => self.ask(&cluster, due, now),
+                let joined = self.book.join(&cluster.name, &due).unwrap_or_default();
+                let known = joined.incidents.iter().filter_map(|id| self.book.incidents.get(id));
+                if known.clone().next().is_none() || known.clone().any(|known| self.publisher.lacks_details(known)) {
+                    self.ask(&cluster, due, now);
                 }
+                touched.add(joined);
             }
         }
         self.look_at(&touched.incidents);
         self.end_silences(now).await;
-        if self.book.heard_at(now).is_some_and(|at| at <= now) {
+        if self.book.heard_at(now, |incident| self.is_unheard(incident, now)).is_some_and(|at| at <= now) {
             self.unplaced.get_or_insert(now);
         }
         let ready = self.asked.is_empty() || self.unplaced.is_some_and(|since| now.duration_since(since) >= GATHER);
         if ready && self.unplaced.take().is_some() {
             let storm = self.storm();
-            let silences = &self.silences;
+            let (silences, unsettled) = (&self.silences, &self.unsettled);
             let silenced = |incident: &Incident| silences.values().any(|silence| silence.covers(incident, now));
+            let quiet = |incident: &Incident| unsettled.contains_key(&incident.key.cluster) || silenced(incident);
             let at_start = !self.starting.is_empty() && !self.no_summary;
-            touched.add(self.book.place(at_start, storm, now, silenced));
+            touched.add(self.book.place(at_start, storm, now, quiet));
         }
         if self.asked.is_empty() {
             self.starting.retain(|cluster| self.states.get(cluster).is_some_and(ClusterState::is_listing));
         }
-        let (states, looked_at) = (&self.states, &self.looked_at);
-        let still = |incident: &Incident| {
-            let state = states.get(&incident.key.cluster);
-            // Of what many share nobody waits for the last one, who may have other troubles by then.
-            let mut subjects = std::iter::once(&incident.key.subject).chain(incident.workload());
-            // What changed is to be known when the end is told.
-            looked_at.contains_key(&incident.id)
-                || state.is_some_and(|state| subjects.any(|subject| state.has_suspects_of(subject)))
-        };
+        let (states, unsettled, looked_at) = (&self.states, &self.unsettled, &self.looked_at);
+        let still = |incident: &Incident| still(states, unsettled, looked_at, incident);
         let silences = &self.silences;
         let silenced = |incident: &Incident| silences.values().any(|silence| silence.covers(incident, now));
         touched.add(self.book.tick(now, self.pace(), still, silenced));
@@ -391,6 +395,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         if touched == Touched::default() {
             return;
         }
+        self.book.write_down(&touched);
         self.keeper.keep(&touched, &self.book).await;
         self.publisher.show(&touched, &self.book);
     }

@@ -1,10 +1,13 @@
 //! The book of incidents: what opens, joins, calms down, is resolved and comes back. Pure; what it touches is to be shown.
 
+mod place;
+
 use super::incident::{Digest, Helped, Incident, Key, State, Subject, Told};
 use super::scope::Scope;
 use super::state::{Due, PodKey};
 use super::stuck::Symptom;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// An incident that comes back within this goes on in its thread.
@@ -15,16 +18,6 @@ pub const UNKNOWN: &str = "unknown";
 const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(2);
 /// How many times a thread is reminded.
 const REMINDERS: u32 = 3;
-/// At the start more than this many incidents are told in one summary.
-const SUMMARY_ABOVE: usize = 3;
-
-/// Why several incidents are told in one message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Occasion {
-    Storm,
-    Start,
-    Quiet,
-}
 
 /// What time alone does to incidents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +38,8 @@ pub struct Storm {
 }
 
 /// Something to say in the thread of an incident.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Note {
     /// It is there: the evidence and the fix.
     Opened,
@@ -80,7 +74,9 @@ impl Touched {
         Self { incidents: [id.to_owned()].into(), ..Self::default() }
     }
 
-    fn note(mut self, id: &str, note: Note) -> Self {
+    /// Adds something to say.
+    #[must_use]
+    pub fn note(mut self, id: &str, note: Note) -> Self {
         self.notes.push((id.to_owned(), note));
         self
     }
@@ -104,28 +100,70 @@ pub struct Book {
 }
 
 impl Book {
-    /// Returns a book that goes on where another one stopped.
+    /// Returns a book that goes on where another one stopped, perhaps between an incident and its digest: what an incident
+    /// says counts.
     pub fn of(incidents: Vec<Incident>, digests: Vec<Digest>) -> Self {
-        Self {
+        let mut book = Self {
             incidents: incidents.into_iter().map(|incident| (incident.id.clone(), incident)).collect(),
             digests: digests.into_iter().map(|digest| (digest.id.clone(), digest)).collect(),
             ..Self::default()
+        };
+        for incident in book.incidents.values_mut() {
+            let Some(digest) = &incident.digest else { continue };
+            match book.digests.get_mut(digest) {
+                Some(digest) if digest.incidents.contains(&incident.id) => {}
+                Some(digest) => {
+                    digest.incidents.push(incident.id.clone());
+                    digest.stale = true;
+                }
+                None => (incident.placed, incident.digest) = (false, None),
+            }
+        }
+        book
+    }
+
+    /// Returns true where an open incident is told nowhere yet.
+    pub fn has_untold(&self) -> bool {
+        self.open().any(|incident| !incident.placed)
+    }
+
+    /// Writes down in the incidents what is to be shown and said of them. Kept like this, whoever goes on shows and says it.
+    pub fn write_down(&mut self, touched: &Touched) {
+        for id in &touched.incidents {
+            if let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.stands_alone()) {
+                incident.stale = true;
+            }
+        }
+        for id in &touched.digests {
+            if let Some(digest) = self.digests.get_mut(id) {
+                digest.stale = true;
+            }
+        }
+        for (id, note) in &touched.notes {
+            if let Some(incident) = self.incidents.get_mut(id).filter(|incident| incident.stands_alone()) {
+                incident.notes += 1;
+                incident.unsaid.push((incident.notes, note.clone()));
+            }
         }
     }
 
     /// Lets a pod join an incident that is open already and fits without a diagnosis: same workload or node, same symptom.
     pub fn join(&mut self, cluster: &str, due: &Due) -> Option<Touched> {
         let subjects = [Subject::of(&due.workload), Subject::Node { name: due.node.clone().unwrap_or_default() }];
-        let incident = self.incidents.values_mut().find(|incident| {
+        let fits = |incident: &&Incident| {
             incident.is_open()
                 && incident.key.cluster == cluster
                 && incident.symptom == due.symptom
                 && (subjects[0] == incident.key.subject
                     || (incident.is_shared() && incident.workloads.contains(&subjects[0]))
                     || (due.node_is_silent && subjects[1] == incident.key.subject))
-        })?;
+        };
+        // The one that the pod is in already goes before any other.
+        let fitting = self.incidents.values().filter(fits);
+        let id = fitting.min_by_key(|incident| !incident.pods.contains(&due.pod))?.id.clone();
+        let incident = self.incidents.get_mut(&id)?;
         enter(incident, due);
-        Some(Touched::incident(&incident.id).with_digest(incident))
+        Some(Touched::incident(&id).with_digest(incident))
     }
 
     /// A pod was diagnosed: it joins the incident of that key, brings it back, or opens one. An incident whose cause was
@@ -149,21 +187,33 @@ impl Book {
             enter(incident, due);
             return Touched::incident(&incident.id).with_digest(incident);
         }
-        let recent = |incident: &&mut Incident| match incident.state {
+        let recent = |incident: &&Incident| match incident.state {
             State::Resolved { at } => now.duration_since(at) < REOPEN_WITHIN,
             _ => true,
         };
         // What many share is told once in each channel, so that every team hears of it.
-        let same =
-            |incident: &&mut Incident| incident.key == key && (incident.routed == channel || !incident.is_shared());
-        if let Some(incident) = self.incidents.values_mut().filter(same).find(recent) {
+        let same = |incident: &&Incident| incident.key == key && (incident.routed == channel || !incident.is_shared());
+        let known = self.incidents.values().filter(same).find(recent).map(|incident| incident.id.clone());
+        let mut left = Touched::default();
+        // It was diagnosed anew, and something else came out: it is told once, as what it is now.
+        let other = |incident: &&mut Incident| incident.key != key && incident.pods.contains(&due.pod);
+        if let Some(incident) = self.incidents.values_mut().filter(open).find(other) {
+            if known.is_none() && incident.workload() == Some(&key.subject) {
+                enter(incident, due);
+                (incident.key, incident.told) = (key, told);
+                return Touched::incident(&incident.id).with_digest(incident);
+            }
+            left = leave(incident, &due.pod, now);
+        }
+        if let Some(incident) = known.and_then(|id| self.incidents.get_mut(&id)) {
             let was_open = incident.is_open();
             enter(incident, due);
             if incident.workloads.len() < 2 {
                 incident.told = told;
             }
             let id = incident.id.clone();
-            let touched = Touched::incident(&id).with_digest(incident);
+            let mut touched = Touched::incident(&id).with_digest(incident);
+            touched.add(left);
             if was_open {
                 return touched;
             }
@@ -202,126 +252,35 @@ impl Book {
             reminders: 0,
             reminded: None,
             reopened: 0,
+            stale: false,
+            notes: 0,
+            unsaid: Vec::new(),
         };
         enter(&mut incident, due);
         self.incidents.insert(id.clone(), incident);
         Touched::incident(&id)
     }
 
-    /// Gives the incidents that are told nowhere yet their place: a message each, or in a storm, at the start and after
-    /// quiet hours one digest a channel. What is `silenced`, or in quiet hours, waits.
-    pub fn place(
-        &mut self,
-        at_start: bool,
-        storm: Storm,
-        now: Timestamp,
-        silenced: impl Fn(&Incident) -> bool,
-    ) -> Touched {
-        while self.opened.front().is_some_and(|at| now.duration_since(*at) > storm.within) {
-            self.opened.pop_front();
+    /// Its message stands where nothing can be said any more: it is told anew, with its evidence.
+    pub fn told_anew(&mut self, id: &str) -> Touched {
+        if let Some(digest) = self.digests.get_mut(id) {
+            (digest.message, digest.stale, digest.listed) = (None, true, 0);
+            return Touched { digests: [id.to_owned()].into(), ..Touched::default() };
         }
-        let mut touched = Touched::default();
-        let mut new: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
-        for incident in self.incidents.values_mut().filter(|incident| !incident.placed) {
-            // What came and went in quiet hours is told as well: somebody may want to know why the night was slow.
-            if !(incident.is_open() || incident.held) || silenced(incident) {
-                continue;
-            }
-            if incident.quiet_until(now).is_some() {
-                if !std::mem::replace(&mut incident.held, true) {
-                    touched.incidents.insert(incident.id.clone());
-                }
-                continue;
-            }
-            new.entry((incident.channel.clone(), incident.held)).or_default().push(incident.id.clone());
+        let Some(incident) = self.incidents.get_mut(id) else { return Touched::default() };
+        if incident.message.take().is_some() {
+            incident.notes += 1;
+            incident.unsaid.push((incident.notes, Note::Opened));
         }
-        for ((channel, held), ids) in new {
-            if held {
-                touched.add(self.digest(&channel, &ids, Occasion::Quiet, storm, now));
-                continue;
-            }
-            // The digest is a message too: it takes the last place.
-            let room = storm.messages.saturating_sub(self.opened.len() + 1);
-            let summary = at_start && ids.len() > SUMMARY_ABOVE;
-            let fits = match ids.len() {
-                _ if summary => 0,
-                count if count <= room => count,
-                count if count > storm.messages => 0,
-                _ => room,
-            };
-            let (own, rest) = ids.split_at(fits);
-            for id in own {
-                self.opened.push_back(now);
-                if let Some(incident) = self.incidents.get_mut(id) {
-                    (incident.placed, incident.reminded) = (true, Some(now));
-                    touched.add(Touched::incident(id).note(id, Note::Opened));
-                }
-            }
-            if !rest.is_empty() {
-                let occasion = if summary { Occasion::Start } else { Occasion::Storm };
-                touched.add(self.digest(&channel, rest, occasion, storm, now));
-            }
-        }
-        touched
-    }
-
-    /// Returns the next moment at which quiet hours end that something waits for; `now` where they are over already.
-    pub fn heard_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let waiting = self.incidents.values().filter(|incident| incident.held && !incident.placed);
-        waiting.map(|incident| incident.quiet_until(now).unwrap_or(now)).min()
-    }
-
-    /// Puts incidents into the digest that is going on, or into a new one.
-    fn digest(&mut self, channel: &str, ids: &[String], occasion: Occasion, storm: Storm, now: Timestamp) -> Touched {
-        let (at_start, held) = (occasion == Occasion::Start, occasion == Occasion::Quiet);
-        // What belongs to the same storm, or to the same start, goes into the same message.
-        let going_on = self.digests.values().find(|digest| {
-            digest.channel == channel
-                && (digest.at_start, digest.held) == (at_start, held)
-                && now.duration_since(digest.opened) < storm.within * 6
-        });
-        let id = match going_on {
-            Some(digest) => digest.id.clone(),
-            None => {
-                self.numbers += 1;
-                self.opened.push_back(now);
-                let id = format!("digest-{:x}-{}", now.as_millisecond(), self.numbers);
-                let digest = Digest {
-                    id: id.clone(),
-                    channel: channel.to_owned(),
-                    at_start,
-                    held,
-                    opened: now,
-                    incidents: Vec::new(),
-                    message: None,
-                };
-                self.digests.insert(id.clone(), digest);
-                id
-            }
-        };
-        let mut touched = Touched { digests: [id.clone()].into(), ..Touched::default() };
-        for incident in ids {
-            if let Some(incident) = self.incidents.get_mut(incident) {
-                incident.digest = Some(id.clone());
-                (incident.placed, incident.reminded) = (true, Some(now));
-                touched.incidents.insert(incident.id.clone());
-            }
-        }
-        if let Some(digest) = self.digests.get_mut(&id) {
-            digest.incidents.extend(ids.iter().cloned());
-        }
-        touched
+        Touched::incident(id)
     }
 
     /// A pod is well or gone.
     pub fn leave(&mut self, cluster: &str, pod: &PodKey, now: Timestamp) -> Touched {
         let mut touched = Touched::default();
         for incident in self.incidents.values_mut() {
-            if incident.key.cluster == cluster && incident.pods.remove(pod) {
-                if incident.pods.is_empty() && incident.is_open() {
-                    incident.calm_since = Some(now);
-                }
-                touched.add(Touched::incident(&incident.id).with_digest(incident));
+            if incident.key.cluster == cluster {
+                touched.add(leave(incident, pod, now));
             }
         }
         touched
@@ -440,10 +399,11 @@ impl Book {
         (gone, empty)
     }
 
-    /// Returns the next moment at which [`tick`](Self::tick) may do something.
-    pub fn next(&self, pace: Pace) -> Option<Timestamp> {
+    /// Returns the next moment at which [`tick`](Self::tick) may do something. What is calm though pods of it are `still` in
+    /// trouble waits for those pods, not for a moment.
+    pub fn next(&self, pace: Pace, still: impl Fn(&Incident) -> bool) -> Option<Timestamp> {
         let at = |from: Timestamp, after| from.saturating_add(after).ok();
-        let calm = self.incidents.values().filter_map(|i| at(i.calm_since?, pace.hold_down));
+        let calm = self.incidents.values().filter_map(|i| at(i.calm_since.filter(|_| !still(i))?, pace.hold_down));
         let remind = self.incidents.values().filter_map(|i| {
             (i.state == State::Open && i.message.is_some() && i.reminders < REMINDERS).then_some(())?;
             at(i.reminded?, pace.remind_after?)
@@ -468,6 +428,16 @@ impl Touched {
         self.digests.extend(incident.digest.clone());
         self
     }
+}
+
+fn leave(incident: &mut Incident, pod: &PodKey, now: Timestamp) -> Touched {
+    if !incident.pods.remove(pod) {
+        return Touched::default();
+    }
+    if incident.pods.is_empty() && incident.is_open() {
+        incident.calm_since = Some(now);
+    }
+    Touched::incident(&incident.id).with_digest(incident)
 }
 
 fn enter(incident: &mut Incident, due: &Due) {

@@ -1,5 +1,6 @@
 //! An incident: one workload or node, one cause, from the first pod that is due until the last one is well.
 
+use super::book::Note;
 use super::scope::Scope;
 use super::state::PodKey;
 use super::stuck::Symptom;
@@ -162,6 +163,14 @@ pub struct Incident {
     pub reminded: Option<Timestamp>,
     /// How often it came back.
     pub reopened: u32,
+    /// Its message does not show yet how it stands.
+    #[serde(default)]
+    pub stale: bool,
+    /// How many things its thread was given to say, and those not said yet, each with its number.
+    #[serde(default)]
+    pub notes: u32,
+    #[serde(default)]
+    pub unsaid: Vec<(u32, Note)>,
 }
 
 impl Incident {
@@ -199,6 +208,11 @@ impl Incident {
             _ => None,
         }
     }
+
+    /// Returns true where it has a message of its own, or is to get one.
+    pub fn stands_alone(&self) -> bool {
+        self.placed && self.digest.is_none()
+    }
 }
 
 /// Several incidents told in one message: a storm, or what was sick already when podoctor started.
@@ -214,4 +228,10 @@ pub struct Digest {
     pub opened: Timestamp,
     pub incidents: Vec<String>,
     pub message: Option<Address>,
+    /// Its message does not show yet how things stand.
+    #[serde(default)]
+    pub stale: bool,
+    /// How many of the incidents its thread has listed.
+    #[serde(default)]
+    pub listed: usize,
 }

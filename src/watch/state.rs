@@ -8,10 +8,15 @@ use super::threshold;
 use crate::facts::Workload;
 use crate::facts::lean::{LeanNode, LeanPod};
 use crate::settings::Watch;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+/// A pod whose diagnosis said that it only waits, or that could not be read, is asked about again after two seconds, then
+/// after twice that, and so on: what has just passed its threshold is told soon after, what waits long costs little.
+const AGAIN_AT_MOST: SignedDuration = SignedDuration::from_secs(30);
 
 /// A pod by its namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,18 +60,27 @@ struct Suspect {
     pod: LeanPod,
     stuck: Stuck,
     due: Timestamp,
+    /// It was handed out as due, and is not to be again.
     told: bool,
+    /// It was ever handed out as it is: its end is told too.
+    known: bool,
+    /// How often it was asked about in vain.
+    asked: u8,
 }
 
 /// The pods of one cluster that are, or may become, stuck.
 #[derive(Debug, Default)]
 pub struct ClusterState {
     suspects: BTreeMap<PodKey, Suspect>,
+    /// How many of them each workload has, and each node.
+    subjects: BTreeMap<Subject, usize>,
     queue: BTreeSet<(Timestamp, PodKey)>,
     /// Nodes that say nothing, and since when.
     silent: BTreeMap<String, Timestamp>,
     /// The suspects not yet seen again while everything is listed anew.
     unseen: Option<BTreeSet<PodKey>>,
+    /// The silent nodes not yet seen again, likewise.
+    unseen_nodes: BTreeSet<String>,
 }
 
 impl ClusterState {
@@ -83,19 +97,19 @@ impl ClusterState {
         let Some(stuck) = stuck::of(&pod, silent, now) else {
             return if self.forget(&key) { Some(Over::Well(key)) } else { over };
         };
-        let (mut told, mut since) = (false, stuck.since);
+        let (mut told, mut known, mut asked, mut since) = (false, false, 0, stuck.since);
         if let Some(old) = self.suspects.get(&key) {
             let same = old.stuck.symptom == stuck.symptom;
-            told = old.told && same;
+            (told, known, asked) = if same { (old.told, old.known, old.asked) } else { (false, false, 0) };
             // A crash loop is as old as it was first seen to be: each end looks younger.
             since = if same { since.min(old.stuck.since) } else { since };
-            if old.told && !same {
+            if old.known && !same {
                 over = Some(Over::Well(key.clone()));
             }
         }
         let stuck = Stuck { since, ..stuck };
         let due = since.saturating_add(threshold::of(&pod, stuck.symptom, watch)).unwrap_or(Timestamp::MAX);
-        self.put(key, Suspect { pod, stuck, due, told });
+        self.put(key, Suspect { pod, stuck, due, told, known, asked });
         over
     }
 
@@ -108,6 +122,7 @@ impl ClusterState {
     /// Takes a node in as it is now; its pods are looked at again where it has fallen silent or speaks again.
     pub fn apply_node(&mut self, node: &LeanNode, watch: &Watch, now: Timestamp) -> Vec<Over> {
         let Some(name) = node.metadata.name.clone() else { return Vec::new() };
+        self.unseen_nodes.remove(&name);
         let ready = node.status.conditions.iter().find(|condition| condition.r#type == "Ready");
         let silent = ready
             .filter(|ready| ready.status == "Unknown")
@@ -131,6 +146,17 @@ impl ClusterState {
         let there = |suspect: &&Suspect| suspect.pod.spec.node_name.as_ref() == Some(&node);
         let pods: Vec<LeanPod> = self.suspects.values().filter(there).map(|suspect| suspect.pod.clone()).collect();
         pods.into_iter().filter_map(|pod| self.apply(pod, watch, now)).collect()
+    }
+
+    /// All nodes are listed anew from now on.
+    pub fn relist_nodes(&mut self) {
+        self.unseen_nodes = self.silent.keys().cloned().collect();
+    }
+
+    /// All nodes have been listed: one that was not seen again is gone.
+    pub fn relisted_nodes(&mut self, watch: &Watch, now: Timestamp) -> Vec<Over> {
+        let gone = std::mem::take(&mut self.unseen_nodes);
+        gone.into_iter().flat_map(|node| self.set_silent(node, None, watch, now)).collect()
     }
 
     /// Everything is listed anew from now on.
@@ -170,7 +196,7 @@ impl ClusterState {
                 }
                 continue;
             }
-            suspect.told = true;
+            (suspect.told, suspect.known) = (true, true);
             due.push(describe(&key, suspect, &self.silent));
             if let Some(until) = suspect.stuck.until.filter(|until| *until < Timestamp::MAX) {
                 self.queue.insert((until, key));
@@ -179,7 +205,32 @@ impl ClusterState {
         (due, over)
     }
 
-    /// Lets a pod count as due again at a moment: its diagnosis said that it is only waiting.
+    /// Takes a pod for due that an earlier life found so. False = it is not in that trouble any more.
+    pub fn adopt(&mut self, pod: &PodKey, symptom: Symptom) -> bool {
+        let Some(suspect) = self.suspects.get_mut(pod).filter(|suspect| suspect.stuck.symptom == symptom) else {
+            return false;
+        };
+        suspect.known = true;
+        if !suspect.told {
+            suspect.told = true;
+            self.queue.remove(&(suspect.due, pod.clone()));
+            if let Some(until) = suspect.stuck.until.filter(|until| *until < Timestamp::MAX) {
+                self.queue.insert((until, pod.clone()));
+            }
+        }
+        true
+    }
+
+    /// Lets a pod count as due again soon: its diagnosis came to nothing that is to be told.
+    pub fn again_soon(&mut self, pod: &PodKey, now: Timestamp) {
+        if let Some(suspect) = self.suspects.get_mut(pod) {
+            suspect.asked = suspect.asked.saturating_add(1);
+            let after = SignedDuration::from_secs(1 << suspect.asked.min(5)).min(AGAIN_AT_MOST);
+            self.again(pod, now.saturating_add(after).unwrap_or(Timestamp::MAX));
+        }
+    }
+
+    /// Lets a pod count as due again at a moment.
     pub fn again(&mut self, pod: &PodKey, at: Timestamp) {
         if let Some(suspect) = self.suspects.get_mut(pod) {
             self.queue.remove(&(suspect.due, pod.clone()));
@@ -198,21 +249,15 @@ impl ClusterState {
         self.unseen.is_some()
     }
 
-    /// Returns true where a pod is known to be in trouble, due or not.
-    pub fn has(&self, pod: &PodKey) -> bool {
-        self.suspects.contains_key(pod)
-    }
-
     /// Returns true where a workload, or a silent node, has pods in trouble, due or not.
     pub fn has_suspects_of(&self, subject: &Subject) -> bool {
-        self.suspects.values().any(|suspect| match subject {
-            Subject::Node { name } => {
-                self.silent.contains_key(name) && suspect.pod.spec.node_name.as_ref() == Some(name)
-            }
-            Subject::Workload { .. } => Subject::of(&Workload::of_pod(&suspect.pod.metadata)) == *subject,
+        let is_meant = match subject {
+            Subject::Node { name } => self.silent.contains_key(name),
+            Subject::Workload { .. } => true,
             // Whoever asks about what is shared asks about each of its workloads.
             Subject::Shared { .. } => false,
-        })
+        };
+        is_meant && self.subjects.contains_key(subject)
     }
 
     /// Returns true where a pod says itself how long it may be in its trouble.
@@ -232,11 +277,9 @@ impl ClusterState {
     }
 
     fn put(&mut self, key: PodKey, suspect: Suspect) {
-        if let Some(old) = self.suspects.get(&key) {
-            self.queue.remove(&(old.due, key.clone()));
-            if let Some(until) = old.stuck.until {
-                self.queue.remove(&(until, key.clone()));
-            }
+        self.forget(&key);
+        for subject in subjects(&suspect.pod) {
+            *self.subjects.entry(subject).or_default() += 1;
         }
         let next = if suspect.told { suspect.stuck.until } else { Some(suspect.due) };
         if let Some(at) = next.filter(|at| *at < Timestamp::MAX) {
@@ -245,19 +288,33 @@ impl ClusterState {
         self.suspects.insert(key, suspect);
     }
 
-    /// Forgets a pod; returns whether it had been told.
+    /// Forgets a pod; returns whether its end is to be told.
     fn forget(&mut self, key: &PodKey) -> bool {
         let Some(old) = self.suspects.remove(key) else { return false };
+        for subject in subjects(&old.pod) {
+            if let Entry::Occupied(mut count) = self.subjects.entry(subject) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
+        }
         self.queue.remove(&(old.due, key.clone()));
         if let Some(until) = old.stuck.until {
             self.queue.remove(&(until, key.clone()));
         }
-        old.told
+        old.known
     }
 }
 
 fn key(pod: &LeanPod) -> PodKey {
     PodKey { namespace: pod.namespace().to_owned(), name: pod.name().to_owned() }
+}
+
+/// Returns what a pod's trouble may be told as.
+fn subjects(pod: &LeanPod) -> impl Iterator<Item = Subject> {
+    let node = pod.spec.node_name.clone().map(|name| Subject::Node { name });
+    std::iter::once(Subject::of(&Workload::of_pod(&pod.metadata))).chain(node)
 }
 
 fn describe(key: &PodKey, suspect: &Suspect, silent: &BTreeMap<String, Timestamp>) -> Due {

@@ -1,7 +1,7 @@
 //! What makes an alert of a pod: its diagnosis, and what of it is sure enough to be told.
 
 use super::super::ask::PATIENCE;
-use super::{ASK_AGAIN, Alike, Diagnosed, Event, NotDiagnosed, TRY_AGAIN, Watching, owner, route};
+use super::{Alike, Diagnosed, Event, NotDiagnosed, Watching, owner, route};
 use crate::chat::front::Front;
 use crate::cluster::Cluster;
 use crate::diagnosis::{Catalogue, Certainty, Diagnosis, Finding, Verdict, Words};
@@ -15,7 +15,7 @@ use crate::watch::incident::{Incident, Key, Spoken, Subject, Told};
 use crate::watch::state::{ClusterState, Due, PodKey};
 use crate::watch::threshold;
 use futures_util::StreamExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::collections::btree_map::Entry;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -67,23 +67,19 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             }
             _ => true,
         });
-        let again = |state: &mut ClusterState, after: SignedDuration| {
-            for due in &all {
-                state.again(&due.pod, now.saturating_add(after).unwrap_or(Timestamp::MAX));
-            }
-        };
+        let again = |state: &mut ClusterState| all.iter().for_each(|due| state.again_soon(&due.pod, now));
         let diagnosis = match outcome {
             // Its deletion is on its way to us.
-            Err(NotDiagnosed::Gone) => return again(state, TRY_AGAIN),
+            Err(NotDiagnosed::Gone) => return again(state),
             Err(NotDiagnosed::Unread(why)) => {
                 tracing::warn!(cluster, why, "a sick pod could not be diagnosed, trying again: {why}");
-                return again(state, TRY_AGAIN);
+                return again(state);
             }
             Ok(diagnosis) => diagnosis,
         };
         let Some(first) = all.first() else { return };
         if matches!(diagnosis.verdict, Verdict::Healthy | Verdict::Completed | Verdict::Waiting) {
-            again(state, ASK_AGAIN);
+            again(state);
             // Whoever asked for it is told that it is only waiting.
             return self.say_again(&cluster, &first.pod.clone(), &diagnosis);
         }
@@ -117,7 +113,8 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     /// Says what a diagnosis came to where a person asked for it.
     pub(super) fn say_again(&mut self, cluster: &str, pod: &PodKey, diagnosis: &Diagnosis) {
         let asked = |incident: &&Incident| incident.key.cluster == cluster && incident.pods.contains(pod);
-        let Some(incident) = self.book.open().find(asked).filter(|incident| self.publisher.awaits(&incident.id)) else {
+        let Some(incident) = self.book.open().find(asked).filter(|incident| self.publisher.lacks_details(incident))
+        else {
             return;
         };
         let (id, channel) = (incident.id.clone(), incident.channel.clone());

@@ -3,7 +3,7 @@
 use super::Watching;
 use crate::chat::front::Front;
 use crate::store::Store;
-use crate::watch::book::Touched;
+use crate::watch::book::{Note, Touched};
 use crate::watch::incident::{Address, Helped, Incident};
 use crate::watch::silence::{self, Silence};
 use jiff::{SignedDuration, Timestamp};
@@ -87,7 +87,10 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             Ask::React { message, by, reaction } => self.react(&message, &by, reaction, now).await,
             Ask::Again { message, done } => {
                 let ids = self.told_in(&message);
-                let asked = ids.iter().filter(|id| self.again(id, now)).count();
+                let mut asked = 0;
+                for id in &ids {
+                    asked += usize::from(self.again(id, now).await);
+                }
                 let _ = done.send(match (ids.is_empty(), asked) {
                     (true, _) => Again::NoAlert,
                     (false, 0) => Again::NothingIsWrong,
@@ -158,7 +161,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
             match reaction {
                 Reaction::Acknowledge => touched.add(self.book.acknowledge(id, by, now)),
                 Reaction::Mute => touched.add(self.mute(id, by, now).await),
-                Reaction::Again => drop(self.again(id, now)),
+                Reaction::Again => drop(self.again(id, now).await),
             }
         }
         self.show(touched).await;
@@ -185,13 +188,16 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     }
 
     /// Has the incident's pods diagnosed anew; false where none of them is in trouble any more.
-    fn again(&mut self, id: &str, now: Timestamp) -> bool {
+    async fn again(&mut self, id: &str, now: Timestamp) -> bool {
         let Some(incident) = self.book.incidents.get(id).cloned() else { return false };
         let Some(cluster) = self.clusters.get(Some(&incident.key.cluster)).ok().cloned() else { return false };
         let Some(state) = self.states.get(&incident.key.cluster) else { return false };
         let due = incident.pods.iter().find_map(|pod| state.describe(pod));
         let Some(due) = due else { return false };
-        self.publisher.say_again(&incident.id);
+        self.publisher.unlearn(&incident.id);
+        let mut touched = Touched::default().note(&incident.id, Note::Opened);
+        touched.incidents.insert(incident.id);
+        self.show(touched).await;
         self.ask(&cluster, due, now);
         true
     }

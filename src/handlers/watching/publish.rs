@@ -28,11 +28,12 @@ const RETRY: SignedDuration = SignedDuration::from_secs(10);
 /// What came of showing something.
 pub struct Shown {
     id: String,
-    outcome: Result<Posted, FrontError>,
-    /// Its thread is said too. Where the message stands is told before: people react at once.
-    done: bool,
-    /// The notes that were not said because of a failure.
-    unsaid: Vec<Note>,
+    /// Where the message stands, and shows what it should.
+    posted: Option<Posted>,
+    /// The numbers of the notes that its thread has said.
+    said: Vec<u32>,
+    /// Nothing more comes of it. Where the message stands is told before its thread is said: people react at once.
+    done: Option<Result<(), FrontError>>,
 }
 
 /// What showing something tells of a channel.
@@ -51,13 +52,12 @@ pub struct Publisher<F> {
     events: mpsc::Sender<Event>,
     /// The thread's first messages, until they are said.
     details: BTreeMap<String, Vec<Message>>,
-    notes: BTreeMap<String, Vec<Note>>,
     /// What is to be shown, and what is being shown.
     waiting: BTreeSet<String>,
     busy: BTreeSet<String>,
     /// What failed, and when it is tried again.
     failed: BTreeMap<String, Timestamp>,
-    /// What may stand in its channel already: an earlier life, or a lost reply.
+    /// What may have been said already: by an earlier life, or with a reply that was lost.
     doubtful: BTreeSet<String>,
 }
 
@@ -68,7 +68,6 @@ impl<F: Front + 'static> Publisher<F> {
             settings,
             events,
             details: BTreeMap::new(),
-            notes: BTreeMap::new(),
             waiting: BTreeSet::new(),
             busy: BTreeSet::new(),
             failed: BTreeMap::new(),
@@ -83,8 +82,10 @@ impl<F: Front + 'static> Publisher<F> {
 
     /// Takes up what an earlier life was about to say.
     pub fn recover(&mut self, book: &Book) {
-        let incidents = book.incidents.values().filter(|i| i.placed && i.digest.is_none() && i.message.is_none());
-        let digests = book.digests.values().filter(|digest| digest.message.is_none());
+        let incidents = book.incidents.values().filter(|incident| incident.stands_alone());
+        let incidents = incidents.filter(|i| i.message.is_none() || i.stale || !i.unsaid.is_empty());
+        let digests = book.digests.values();
+        let digests = digests.filter(|d| d.message.is_none() || d.stale || d.listed < d.incidents.len());
         self.doubtful.extend(incidents.map(|i| i.id.clone()).chain(digests.map(|digest| digest.id.clone())));
         self.waiting.extend(self.doubtful.iter().cloned());
         self.start(book);
@@ -98,16 +99,19 @@ impl<F: Front + 'static> Publisher<F> {
         self.details.insert(incident.to_owned(), thread);
     }
 
-    /// Says the details of the next diagnosis, whatever was said before.
-    pub fn say_again(&mut self, incident: &str) {
-        self.notes.entry(incident.to_owned()).or_default().push(Note::Opened);
+    /// Returns true where the thread waits for the details of a diagnosis that is not known (any more).
+    pub fn lacks_details(&self, incident: &Incident) -> bool {
+        let waits = incident.unsaid.iter().any(|(_, note)| *note == Note::Opened);
+        waits && !self.details.contains_key(&incident.id)
+    }
+
+    /// Forgets the details of a diagnosis: the thread waits for those of the next one.
+    pub fn unlearn(&mut self, incident: &str) {
+        self.details.remove(incident);
     }
 
     /// Shows what was touched, as soon as it is its turn.
     pub fn show(&mut self, touched: &Touched, book: &Book) {
-        for (id, note) in &touched.notes {
-            self.notes.entry(id.clone()).or_default().push(note.clone());
-        }
         self.waiting.extend(touched.incidents.iter().chain(&touched.digests).cloned());
         self.start(book);
     }
@@ -129,37 +133,58 @@ impl<F: Front + 'static> Publisher<F> {
 
     /// Takes in what came of showing something; returns what is to be kept.
     pub fn shown(&mut self, shown: Shown, book: &mut Book, now: Timestamp) -> (Touched, Option<Channels>) {
-        let Shown { id, outcome, done, unsaid } = shown;
-        if done {
-            self.busy.remove(&id);
-        }
+        let Shown { id, posted, said, done } = shown;
         let (mut touched, mut channels) = (Touched::default(), None);
-        if !unsaid.is_empty() {
-            self.notes.entry(id.clone()).or_default().splice(0..0, unsaid);
-        }
-        match outcome {
-            Ok(posted) => {
-                self.doubtful.remove(&id);
-                let incident = book.incidents.get(&id).filter(|incident| incident.channel == incident.routed);
-                channels = incident.map(|incident| Channels::Open(incident.routed.clone()));
-                let address = Some(Address { channel: posted.channel, id: posted.id });
-                if let Some(incident) = book.incidents.get_mut(&id).filter(|incident| incident.message != address) {
-                    incident.message = address;
-                    touched.incidents.insert(id);
-                } else if let Some(digest) = book.digests.get_mut(&id).filter(|digest| digest.message != address) {
-                    digest.message = address;
-                    touched.digests.insert(id);
-                }
+        let stands = posted.is_some();
+        // What has changed meanwhile is shown by the next edit.
+        let fresh = stands && !self.waiting.contains(&id);
+        let address = posted.map(|posted| Address { channel: posted.channel, id: posted.id });
+        if let Some(incident) = book.incidents.get_mut(&id) {
+            let before = (incident.message.clone(), incident.unsaid.len(), incident.stale);
+            if stands && incident.channel == incident.routed {
+                channels = Some(Channels::Open(incident.routed.clone()));
             }
+            incident.message = address.or(incident.message.take());
+            incident.stale &= !fresh;
+            incident.unsaid.retain(|(number, _)| !said.contains(number));
+            if matches!(done, Some(Err(FrontError::Gone { .. }))) || (stands && is_refused(done.as_ref())) {
+                // There is no thread that takes it.
+                (incident.stale, incident.unsaid) = (false, Vec::new());
+            }
+            if !wants_details(incident) {
+                self.details.remove(&id);
+            }
+            if before != (incident.message.clone(), incident.unsaid.len(), incident.stale) {
+                touched.incidents.insert(id.clone());
+            }
+        } else if let Some(digest) = book.digests.get_mut(&id) {
+            let before = (digest.message.clone(), digest.stale, digest.listed);
+            digest.message = address.or(digest.message.take());
+            digest.stale &= !fresh;
+            digest.listed = said.iter().map(|count| *count as usize).max().unwrap_or(0).max(digest.listed);
+            if matches!(done, Some(Err(FrontError::Gone { .. }))) || (stands && is_refused(done.as_ref())) {
+                (digest.stale, digest.listed) = (false, digest.incidents.len());
+            }
+            if before != (digest.message.clone(), digest.stale, digest.listed) {
+                touched.digests.insert(id.clone());
+            }
+        }
+        let Some(outcome) = done else { return (touched, channels) };
+        self.busy.remove(&id);
+        match outcome {
+            Ok(()) => drop(self.doubtful.remove(&id)),
             Err(FrontError::Gone { .. }) => tracing::warn!(id, "the message of an incident was deleted; it stays so"),
+            Err(error @ FrontError::Rejected { .. }) if stands => {
+                tracing::warn!(id, %error, "the thread of an alert could not be said: {error}");
+            }
             Err(FrontError::NotMember { code } | FrontError::Closed { code }) => {
                 let fallback = self.settings.get().slack.default_channel.clone();
                 let channel = match book.incidents.get_mut(&id) {
-                    Some(incident) => Some((&mut incident.channel, &mut incident.message)),
-                    None => book.digests.get_mut(&id).map(|digest| (&mut digest.channel, &mut digest.message)),
+                    Some(incident) => Some(&mut incident.channel),
+                    None => book.digests.get_mut(&id).map(|digest| &mut digest.channel),
                 };
                 match (channel, fallback) {
-                    (Some((channel, message)), Some(fallback)) if *channel != fallback => {
+                    (Some(channel), Some(fallback)) if *channel != fallback => {
                         tracing::warn!(
                             id,
                             channel = *channel,
@@ -169,9 +194,7 @@ impl<F: Front + 'static> Publisher<F> {
                         channels = Some(Channels::Closed { channel: channel.clone(), code });
                         *channel = fallback;
                         // What stands there already cannot be edited any more: it is told anew.
-                        if message.take().is_some() {
-                            self.notes.entry(id.clone()).or_default().push(Note::Opened);
-                        }
+                        touched.add(book.told_anew(&id));
                         touched.incidents.insert(id.clone());
                         touched.digests.insert(id.clone());
                         self.waiting.insert(id);
@@ -206,11 +229,6 @@ impl<F: Front + 'static> Publisher<F> {
         });
     }
 
-    /// Returns true where the details of a diagnosis are waited for.
-    pub fn awaits(&self, incident: &str) -> bool {
-        self.notes.get(incident).is_some_and(|notes| notes.contains(&Note::Opened))
-    }
-
     fn start(&mut self, book: &Book) {
         let ready: Vec<String> = self.waiting.iter().filter(|id| !self.busy.contains(*id)).cloned().collect();
         for id in ready {
@@ -220,7 +238,7 @@ impl<F: Front + 'static> Publisher<F> {
                 continue;
             }
             let work = match (book.incidents.get(&id), book.digests.get(&id)) {
-                (Some(incident), _) if incident.placed && incident.digest.is_none() => self.of_incident(incident),
+                (Some(incident), _) if incident.stands_alone() => self.of_incident(incident),
                 (_, Some(digest)) => self.of_digest(digest, book),
                 _ => None,
             };
@@ -238,19 +256,22 @@ impl<F: Front + 'static> Publisher<F> {
 
     fn of_incident(&mut self, incident: &Incident) -> Option<Work> {
         let language = language(&self.settings.get(), &incident.channel);
-        let notes = self.notes.remove(&incident.id).unwrap_or_default();
-        let mut thread = Vec::new();
-        if let Some(details) = self.details.remove(&incident.id) {
-            // The details of one diagnosis are said once, and again when it came back.
-            let wanted = notes.iter().any(|note| matches!(note, Note::Opened | Note::Reopened));
-            if wanted {
-                thread.extend(details);
-            }
-        } else if notes.contains(&Note::Opened) {
-            // A diagnosis is on its way; then its details are said.
-            self.notes.insert(incident.id.clone(), vec![Note::Opened]);
+        if !wants_details(incident) {
+            self.details.remove(&incident.id);
         }
-        thread.splice(0..0, notes.iter().filter_map(|note| alert::note(note, incident, language)));
+        // The details of one diagnosis are said once, and again when it came back.
+        let mut details = self.details.get(&incident.id).cloned();
+        let mut thread = Vec::new();
+        for (number, note) in &incident.unsaid {
+            let mut messages: Vec<Message> = alert::note(note, incident, language).into_iter().collect();
+            match note {
+                // A diagnosis is on its way; then its details are said.
+                Note::Opened if details.is_none() && incident.is_open() => continue,
+                Note::Opened | Note::Reopened => messages.extend(details.take().unwrap_or_default()),
+                _ => {}
+            }
+            thread.push(Saying { number: *number, messages });
+        }
         Some(Work {
             id: incident.id.clone(),
             channel: incident.channel.clone(),
@@ -258,23 +279,24 @@ impl<F: Front + 'static> Publisher<F> {
             doubtful: self.doubtful.contains(&incident.id),
             parent: alert::parent(incident, language),
             thread,
-            notes,
         })
     }
 
     fn of_digest(&mut self, digest: &Digest, book: &Book) -> Option<Work> {
         let language = language(&self.settings.get(), &digest.channel);
-        let incidents: Vec<&Incident> = digest.incidents.iter().filter_map(|id| book.incidents.get(id)).collect();
-        let (parent, thread) = alert::digest(digest, &incidents, language);
+        let of = |ids: &[String]| ids.iter().filter_map(|id| book.incidents.get(id)).collect::<Vec<&Incident>>();
+        let (parent, _) = alert::digest(digest, &of(&digest.incidents), language);
+        // Each stands in the thread once; what changes shows in the message.
+        let (_, messages) = alert::digest(digest, &of(digest.incidents.get(digest.listed..)?), language);
+        let number = u32::try_from(digest.incidents.len()).ok()?;
+        let thread = if messages.is_empty() { Vec::new() } else { vec![Saying { number, messages }] };
         Some(Work {
             id: digest.id.clone(),
             channel: digest.channel.clone(),
             message: digest.message.clone(),
             doubtful: self.doubtful.contains(&digest.id),
             parent,
-            // The list stands in the thread once; what changes shows in the message.
-            thread: if digest.message.is_none() { thread } else { Vec::new() },
-            notes: Vec::new(),
+            thread,
         })
     }
 }
@@ -286,42 +308,90 @@ struct Work {
     message: Option<Address>,
     doubtful: bool,
     parent: Message,
-    thread: Vec<Message>,
-    notes: Vec<Note>,
+    thread: Vec<Saying>,
+}
+
+/// What a thread is to say: of a note, by its number; of a digest's incidents, by how many are listed then.
+struct Saying {
+    number: u32,
+    messages: Vec<Message>,
 }
 
 impl Work {
     async fn run<F: Front>(self, front: &F, events: &mpsc::Sender<Event>) -> Shown {
-        let place = Place { channel: self.channel.clone(), thread: None };
-        let posted = match &self.message {
-            Some(address) => {
-                let posted = Posted { channel: address.channel.clone(), id: address.id.clone() };
-                let edited = front.edit(&posted, &self.parent).await;
-                sleep(PACE).await;
-                edited.map(|()| posted)
-            }
-            None if self.doubtful => match front.find(&place, &self.id).await {
-                Ok(Some(posted)) => front.edit(&posted, &self.parent).await.map(|()| posted),
-                Ok(None) => front.post_as(&place, &self.parent, &self.id).await,
-                Err(error) => Err(error),
-            },
-            None => front.post_as(&place, &self.parent, &self.id).await,
-        };
-        let posted = match posted {
+        let posted = match self.parent(front).await {
             Ok(posted) => posted,
-            Err(error) => return Shown { id: self.id, outcome: Err(error), done: true, unsaid: self.notes },
+            Err(error) => return Shown { id: self.id, posted: None, said: Vec::new(), done: Some(Err(error)) },
         };
-        let thread = Place { channel: posted.channel.clone(), thread: Some(posted.id.clone()) };
-        let stands = Shown { id: self.id.clone(), outcome: Ok(posted.clone()), done: false, unsaid: Vec::new() };
+        let stands = Shown { id: self.id.clone(), posted: Some(posted.clone()), said: Vec::new(), done: None };
         // Nobody listens any more only when all ends.
         let _ = events.send(Event::Shown(stands)).await;
-        for message in &self.thread {
-            if let Err(error) = front.post(&thread, message).await {
-                // The message itself stands; a line of its thread is not worth saying twice.
-                tracing::warn!(id = self.id, %error, "a line of an alert's thread could not be said: {error}");
-                break;
+        let thread = Place { channel: posted.channel.clone(), thread: Some(posted.id.clone()) };
+        let mut said = Vec::new();
+        let mut outcome = Ok(());
+        for Saying { number, messages } in &self.thread {
+            for (index, message) in messages.iter().enumerate() {
+                let key = format!("{}/{number}.{index}", self.id);
+                outcome = once(front, &thread, message, &key, self.doubtful).await.map(drop);
+                if outcome.is_err() {
+                    return Shown { id: self.id, posted: Some(posted), said, done: Some(outcome) };
+                }
             }
+            said.push(*number);
         }
-        Shown { id: self.id, outcome: Ok(posted), done: true, unsaid: Vec::new() }
+        if self.message.is_some() {
+            sleep(PACE).await;
+        }
+        Shown { id: self.id, posted: Some(posted), said, done: Some(outcome) }
     }
+
+    /// Posts the message, or brings it up to date where it stands already.
+    async fn parent<F: Front>(&self, front: &F) -> Result<Posted, FrontError> {
+        if let Some(address) = &self.message {
+            let posted = Posted { channel: address.channel.clone(), id: address.id.clone() };
+            return front.edit(&posted, &self.parent).await.map(|()| posted);
+        }
+        let place = Place { channel: self.channel.clone(), thread: None };
+        match once(front, &place, &self.parent, &self.id, self.doubtful).await? {
+            Said::Now(posted) => Ok(posted),
+            Said::Before(posted) => front.edit(&posted, &self.parent).await.map(|()| posted),
+        }
+    }
+}
+
+/// A message that stands.
+enum Said {
+    Now(Posted),
+    Before(Posted),
+}
+
+/// Says something that carries a key. Where it may have been said already, the conversation is asked first.
+async fn once<F: Front>(
+    front: &F,
+    place: &Place,
+    message: &Message,
+    key: &str,
+    doubtful: bool,
+) -> Result<Said, FrontError> {
+    if doubtful {
+        match front.find(place, key).await {
+            Ok(Some(posted)) => return Ok(Said::Before(posted)),
+            Ok(None) => {}
+            Err(FrontError::Rejected { code }) => {
+                // Without the scope for it nobody can look, now or later: rather twice than never.
+                tracing::warn!(key, code, "cannot look whether it was said already, saying it: {code}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    front.post_as(place, message, key).await.map(Said::Now)
+}
+
+/// Returns whether something was not said, and will not be in this form.
+fn is_refused(done: Option<&Result<(), FrontError>>) -> bool {
+    matches!(done, Some(Err(FrontError::Rejected { .. })))
+}
+
+fn wants_details(incident: &Incident) -> bool {
+    incident.unsaid.iter().any(|(_, note)| matches!(note, Note::Opened | Note::Reopened))
 }

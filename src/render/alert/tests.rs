@@ -58,6 +58,9 @@ fn incident(sick: usize, first: Scope) -> Incident {
         reminders: 0,
         reminded: None,
         reopened: 0,
+        stale: false,
+        notes: 0,
+        unsaid: Vec::new(),
     }
 }
 

@@ -50,9 +50,9 @@ fn pods_join_and_the_last_one_to_be_well_resolves_it_after_the_hold_down() {
     assert!(book.join("c", &due("api", "api-1")).is_none());
     assert!(book.join("other", &due("web", "web-3")).is_none());
     book.leave("c", &pod("web-1"), at(60));
-    assert_eq!(book.next(PACE), None, "one is still sick");
+    assert_eq!(book.next(PACE, |_| false), None, "one is still sick");
     book.leave("c", &pod("web-2"), at(70));
-    assert_eq!(book.next(PACE), Some(at(100)));
+    assert_eq!(book.next(PACE, |_| false), Some(at(100)));
     assert_eq!(book.tick(at(99), PACE, |_| false, |_| false), Touched::default());
     assert_eq!(
         book.tick(at(100), PACE, |_| true, |_| false),
@@ -104,7 +104,7 @@ fn fifty_workloads_at_once_are_one_message_and_a_trickle_is_at_most_ten() {
 fn at_the_start_what_was_sick_already_is_one_summary() {
     let mut book = Book::default();
     for n in 0..5 {
-        sick(&mut book, &format!("w{n}"), "p", at(0));
+        sick(&mut book, &format!("w{n}"), &format!("w{n}-p"), at(0));
     }
     let touched = book.place(true, STORM, at(0), |_| false);
     assert_eq!((touched.notes.len(), touched.digests.len()), (0, 1));
@@ -119,7 +119,7 @@ fn a_thread_is_reminded_three_times_unless_somebody_looks_after_it() {
     book.incidents.get_mut(&id).expect("there").message =
         Some(super::super::incident::Address { channel: "C1".into(), id: "1".into() });
     let every = Pace { remind_after: Some(SignedDuration::from_secs(600)), ..PACE };
-    assert_eq!(book.next(every), Some(at(600)));
+    assert_eq!(book.next(every, |_| false), Some(at(600)));
     let reminders = (1..10).map(|n| book.tick(at(n * 600), every, |_| false, |_| false).notes.len()).sum::<usize>();
     assert_eq!(reminders, 3);
     assert_eq!(book.acknowledge(&id, "U1", at(9_000)).notes, [(id.clone(), Note::Acknowledged { by: "U1".into() })]);
@@ -186,14 +186,15 @@ fn what_breaks_in_quiet_hours_is_one_summary_at_their_end() {
     }
     let held = book.place(false, STORM, at(0), |_| false);
     assert_eq!((held.incidents.len(), held.digests.len(), held.notes.len()), (2, 0, 0), "kept, and not told");
-    assert_eq!(book.heard_at(at(1)), Some(at(3_600)));
+    assert_eq!(book.heard_at(at(1), |_| false), Some(at(3_600)));
+    assert_eq!(book.heard_at(at(3_601), |_| true), None, "what is silenced too waits for the end of that");
     book.leave("c", &PodKey { namespace: "prod".into(), name: "p".into() }, at(10));
     book.tick(at(60), PACE, |_| false, |_| false);
     assert_eq!(book.forget(at(9_999)).0, [], "even what is over is told before it is forgotten");
     let told = book.place(false, STORM, at(3_600), |_| false);
     let digest = told.digests.first().expect("a summary");
     assert!(book.digests[digest].held && book.digests[digest].incidents.len() == 2);
-    assert_eq!(book.heard_at(at(3_601)), None);
+    assert_eq!(book.heard_at(at(3_601), |_| false), None);
 }
 
 #[test]
@@ -205,6 +206,77 @@ fn nobody_is_reminded_of_what_is_silenced() {
         Some(super::super::incident::Address { channel: "C1".into(), id: "1".into() });
     let every = Pace { remind_after: Some(SignedDuration::from_secs(600)), ..PACE };
     assert_eq!(book.tick(at(600), every, |_| false, |_| true), Touched::default());
-    assert_eq!(book.next(every), Some(at(1_200)), "and nobody looks again all the time");
+    assert_eq!(book.next(every, |_| false), Some(at(1_200)), "and nobody looks again all the time");
     assert_eq!(book.tick(at(1_200), every, |_| false, |_| false).notes.len(), 1);
+}
+
+fn touched(book: &mut Book, touched: Touched) -> Touched {
+    book.write_down(&touched);
+    touched
+}
+
+fn reread(book: &Book) -> Book {
+    let json = serde_json::to_string(&(
+        book.incidents.values().collect::<Vec<_>>(),
+        book.digests.values().collect::<Vec<_>>(),
+    ));
+    let (incidents, digests) = serde_json::from_str(&json.expect("json")).expect("incidents and digests");
+    Book::of(incidents, digests)
+}
+
+#[test]
+fn what_is_to_be_said_outlives_a_crash() {
+    let mut book = Book::default();
+    let id = sick(&mut book, "web", "web-1", at(0));
+    assert!(book.has_untold());
+    let opened = book.place(false, STORM, at(0), |_| false);
+    touched(&mut book, opened);
+    let mut book = reread(&book);
+    assert!(!book.has_untold());
+    assert_eq!((&*book.incidents[&id].unsaid, book.incidents[&id].stale), (&[(1, Note::Opened)][..], true));
+    let seen = book.acknowledge(&id, "U1", at(1));
+    touched(&mut book, seen);
+    let numbers: Vec<u32> = reread(&book).incidents[&id].unsaid.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, [1, 2], "each has a number of its own, by which it is found again");
+}
+
+#[test]
+fn a_crash_between_an_incident_and_its_digest_loses_neither() {
+    let mut book = Book::default();
+    for n in 0..5 {
+        sick(&mut book, &format!("w{n}"), &format!("w{n}-p"), at(0));
+    }
+    book.place(true, STORM, at(0), |_| false);
+    let mut without = reread(&book);
+    without.digests.clear();
+    let mut without = reread(&without);
+    assert!(without.has_untold(), "their digest was never kept");
+    assert_eq!(without.place(true, STORM, at(1), |_| false).digests.len(), 1);
+
+    let mut shorter = reread(&book);
+    let digest = shorter.digests.values_mut().next().expect("a digest");
+    let last = digest.incidents.pop().expect("incidents");
+    let healed = reread(&shorter);
+    let digest = healed.digests.values().next().expect("a digest");
+    assert!(digest.incidents.contains(&last) && digest.stale);
+}
+
+#[test]
+fn a_pod_that_is_diagnosed_anew_takes_its_incident_along() {
+    let mut book = Book::default();
+    let id = sick(&mut book, "web", "web-1", at(0));
+    let due = due("web", "web-1");
+    let key = |cause: &str| Key { cluster: "c".into(), subject: subject(&due, cause), cause: cause.into() };
+    book.sick(key("bad-config"), &due, Told::default(), "C1", at(5));
+    assert_eq!(book.incidents.len(), 1, "no second message for the same trouble");
+    assert_eq!(book.incidents[&id].key.cause, "bad-config");
+}
+
+#[test]
+fn what_is_calm_while_others_are_on_their_way_waits_without_spinning() {
+    let mut book = Book::default();
+    sick(&mut book, "web", "web-1", at(0));
+    book.leave("c", &pod("web-1"), at(10));
+    assert_eq!(book.next(PACE, |_| false), Some(at(40)));
+    assert_eq!(book.next(PACE, |_| true), None, "its pods are waited for, not a moment that has passed");
 }

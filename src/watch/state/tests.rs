@@ -103,11 +103,56 @@ fn a_crash_loop_is_over_when_it_has_not_crashed_for_ten_minutes() {
 }
 
 #[test]
-fn what_only_waits_is_asked_about_again() {
+fn what_only_waits_is_asked_about_again_soon_and_then_less_often() {
     let (mut state, watch) = (ClusterState::default(), Watch::default());
     state.apply(pod("a", "1", CREATING), &watch, at(1));
-    state.due(at(5));
-    state.again(&key("a"), at(7));
-    assert_eq!(state.due(at(6)).0, vec![]);
-    assert_eq!(names(&state.due(at(7)).0), [("a", Symptom::Creating)]);
+    let mut now = at(5);
+    let mut waits = Vec::new();
+    for _ in 0..7 {
+        assert_eq!(names(&state.due(now).0), [("a", Symptom::Creating)]);
+        state.again_soon(&key("a"), now);
+        let next = state.next().expect("it is asked about again");
+        assert_eq!(state.due(next - SignedDuration::from_millis(1)).0, vec![]);
+        waits.push(next.duration_since(now).as_secs());
+        now = next;
+    }
+    assert_eq!(waits, [2, 4, 8, 16, 30, 30, 30]);
+    assert_eq!(state.apply(pod("a", "1", READY), &watch, at(51)), Some(Over::Well(key("a"))), "its end is told too");
+}
+
+#[test]
+fn what_an_earlier_life_told_is_not_told_again_and_its_end_is() {
+    let (mut state, watch) = (ClusterState::default(), Watch::default());
+    state.apply(pod("a", "1", NOT_READY), &watch, at(6));
+    assert!(!state.adopt(&key("a"), Symptom::Creating), "another trouble");
+    assert!(!state.adopt(&key("b"), Symptom::NotReady), "not there");
+    assert!(state.adopt(&key("a"), Symptom::NotReady));
+    assert_eq!((state.due(at(60)), state.next()), ((vec![], vec![]), None));
+    assert_eq!(state.apply(pod("a", "1", READY), &watch, at(61)), Some(Over::Well(key("a"))));
+}
+
+#[test]
+fn a_silent_node_that_is_not_listed_any_more_is_silent_no_more() {
+    let (mut state, watch) = (ClusterState::default(), Watch::default());
+    state.apply_node(&node("Unknown"), &watch, at(6));
+    state.apply(pod("a", "1", READY), &watch, at(6));
+    assert_eq!(names(&state.due(at(7)).0), [("a", Symptom::Unknown)]);
+    state.relist_nodes();
+    assert_eq!(state.relisted_nodes(&watch, at(8)), [Over::Well(key("a"))]);
+}
+
+#[test]
+fn a_subject_has_suspects_until_its_last_one_is_well_or_gone() {
+    let (mut state, watch) = (ClusterState::default(), Watch::default());
+    let workload = |name: &str| Subject::Workload { kind: "Pod".into(), namespace: "prod".into(), name: name.into() };
+    let node_subject = Subject::Node { name: "n1".into() };
+    state.apply(pod("a", "1", CREATING), &watch, at(1));
+    state.apply(pod("a", "1", NOT_READY), &watch, at(2));
+    assert!(state.has_suspects_of(&workload("a")) && !state.has_suspects_of(&workload("b")));
+    assert!(!state.has_suspects_of(&node_subject), "its node speaks");
+    state.apply_node(&node("Unknown"), &watch, at(3));
+    assert!(state.has_suspects_of(&node_subject));
+    state.delete(&pod("a", "1", READY));
+    assert!(!state.has_suspects_of(&workload("a")) && !state.has_suspects_of(&node_subject));
+    assert!(state.subjects.is_empty());
 }

@@ -89,12 +89,17 @@ pub struct Bot {
 }
 
 impl Bot {
-    /// Starts it and waits until it listens.
-    pub async fn start(setup: &Setup) -> Bot {
+    /// Starts it and waits for nothing.
+    pub fn launch(setup: &Setup) -> Bot {
         let (folder, words) = setup.write();
         let log = folder.path().join("stderr");
         let process = Process::start(Path::new("env"), &words, &log, None).unwrap();
-        let mut bot = Bot { process: Mutex::new(process), log, address: String::new(), folder };
+        Bot { process: Mutex::new(process), log, address: String::new(), folder }
+    }
+
+    /// Starts it and waits until it listens.
+    pub async fn start(setup: &Setup) -> Bot {
+        let mut bot = Bot::launch(setup);
         bot.address = bot
             .until("podoctor is up", |bot| {
                 let lines = bot.lines();

@@ -170,16 +170,26 @@ impl Etcd {
         name: &str,
         metadata: &Value,
     ) -> anyhow::Result<()> {
-        let key = self.key(resource, namespace, name);
+        let merge = |object: &mut Value| {
+            for (field, value) in metadata.as_object().into_iter().flatten() {
+                object["metadata"][field] = value.clone();
+            }
+        };
+        self.change(&self.key(resource, namespace, name), merge).await
+    }
+
+    /// Changes a stored object, which the API server sees as any other change, also one that was made while it was down.
+    ///
+    /// # Errors
+    /// Fails when there is nothing under the key.
+    pub async fn change(&self, key: &str, change: impl Fn(&mut Value)) -> anyhow::Result<()> {
         for _ in 0..20 {
             let found = self.call("range", &json!({ "key": encode(key.as_bytes()) })).await?;
             let found = found["kvs"][0].clone();
             let stored = decode(&found["value"]).with_context(|| format!("etcd has no {key}"))?;
             let mut object: Value =
                 serde_json::from_slice(&stored).with_context(|| format!("etcd's {key} is no JSON"))?;
-            for (field, value) in metadata.as_object().into_iter().flatten() {
-                object["metadata"][field] = value.clone();
-            }
+            change(&mut object);
             let put =
                 json!({ "key": found["key"], "value": encode(object.to_string().as_bytes()), "ignore_lease": true });
             let unchanged = json!({ "key": found["key"], "target": "MOD", "result": "EQUAL", "mod_revision": found["mod_revision"] });
@@ -190,6 +200,32 @@ impl Etcd {
             }
         }
         anyhow::bail!("etcd's {key} changes all the time")
+    }
+
+    /// Stores objects by their keys, many at once.
+    ///
+    /// # Errors
+    /// Fails when etcd does not take them.
+    pub async fn put_all(&self, objects: Vec<(String, Value)>) -> anyhow::Result<()> {
+        // A transaction takes 128 operations.
+        for some in objects.chunks(100) {
+            let put = |(key, object): &(String, Value)| json!({ "request_put": { "key": encode(key.as_bytes()), "value": encode(object.to_string().as_bytes()) } });
+            self.call("txn", &json!({ "success": some.iter().map(put).collect::<Vec<_>>() })).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes everything whose key starts like this.
+    ///
+    /// # Errors
+    /// Fails when etcd does not answer.
+    pub async fn delete_all(&self, folder: &str) -> anyhow::Result<()> {
+        let mut end = folder.as_bytes().to_vec();
+        if let Some(last) = end.last_mut() {
+            *last += 1;
+        }
+        self.call("deleterange", &json!({ "key": encode(folder.as_bytes()), "range_end": encode(&end) })).await?;
+        Ok(())
     }
 
     /// Forgets all revisions but the newest, so that older resource versions are gone (410).
