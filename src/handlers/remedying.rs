@@ -22,7 +22,7 @@ use super::respond::language;
 use super::watching;
 use crate::chat::front::{Front, FrontError, Incoming, Person, Place, Posted, ReturnPath, What};
 use crate::diagnosis::Language;
-use crate::remedy::Proposal;
+use crate::remedy::{Proposal, State};
 use crate::render::message::Message;
 use crate::render::plan;
 use crate::settings::InForce;
@@ -163,12 +163,47 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
         }
     }
 
-    /// Says something in the thread of a proposal.
-    async fn tell(&self, proposal: &Proposal, message: &Message) {
+    /// Shows how a proposal ended, and tells it in the thread where something was carried out; then it is told.
+    async fn close(&self, proposal: &Proposal) {
+        self.show(proposal).await;
+        if matches!(proposal.state, State::Succeeded { .. } | State::Failed { .. })
+            && let Err(error) = self.tell_end(proposal).await
+        {
+            tracing::warn!(proposal = proposal.id, %error, "what became of a plan could not be told: {error}");
+        }
+        let told = |proposal: &mut Proposal| (!std::mem::replace(&mut proposal.told, true)).then_some(());
+        if let Err(error) = self.change(&proposal.id, told).await {
+            tracing::warn!(proposal = proposal.id, %error, "that a plan's end is told could not be kept: {error}");
+        }
+    }
+
+    async fn tell_end(&self, proposal: &Proposal) -> Result<(), FrontError> {
         let thread = &proposal.thread;
         let place = Place { channel: thread.channel.clone(), thread: Some(thread.id.clone()) };
-        if let Err(error) = self.front.post(&place, message).await {
-            tracing::warn!(proposal = proposal.id, %error, "what became of a plan could not be told: {error}");
+        let message = plan::end(proposal, self.language(&thread.channel));
+        let key = format!("{}-end", proposal.id);
+        self.front.post_as(&place, &message, &key).await.map(drop)
+    }
+
+    /// A crash came after it ended and before that was told.
+    async fn close_after_crash(&self, proposal: &Proposal) {
+        self.audit_once(audit::Entry::of_end(proposal, (self.clock)())).await;
+        let thread = &proposal.thread;
+        let place = Place { channel: thread.channel.clone(), thread: Some(thread.id.clone()) };
+        match self.front.find(&place, &format!("{}-end", proposal.id)).await {
+            Ok(None) => self.close(proposal).await,
+            Ok(Some(_)) => {
+                self.show(proposal).await;
+                // It stands in the thread; if this is not kept, it is found there again.
+                let _ = self
+                    .change(&proposal.id, |proposal| (!std::mem::replace(&mut proposal.told, true)).then_some(()))
+                    .await;
+            }
+            // Rather not told in the thread than told twice; its message shows it.
+            Err(error) => {
+                tracing::warn!(proposal = proposal.id, %error, "the thread of a plan could not be read: {error}");
+                self.show(proposal).await;
+            }
         }
     }
 
@@ -179,7 +214,7 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
         let now = (self.clock)();
         if let Ok(Some(expired)) = self.change(&id, |proposal| proposal.expire(now).then_some(())).await {
             self.audit(audit::Entry::of(&expired.0, "expired", None, now)).await;
-            self.show(&expired.0).await;
+            self.close(&expired.0).await;
         }
     }
 }

@@ -127,6 +127,9 @@ pub struct Proposal {
     pub thread: Address,
     /// The message that shows it.
     pub message: Option<Address>,
+    /// Its end is told, in its message and in the thread; an end that a crash left untold is told at the next start.
+    #[serde(default)]
+    pub told: bool,
 }
 
 /// Why a transition is not possible.
@@ -316,6 +319,7 @@ pub mod tests {
             progress: vec![Progress::Waiting, Progress::Waiting],
             thread: Address { channel: "C0".into(), id: "1.0".into() },
             message: None,
+            told: false,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::Remedying;
 use crate::chat::front::Front;
-use crate::remedy::Proposal;
+use crate::remedy::{Proposal, State};
 use crate::store::{self, Kind, Store, StoreError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,17 @@ impl Entry {
         }
     }
 
+    /// Returns the entry about how a proposal ended.
+    pub fn of_end(proposal: &Proposal, at: Timestamp) -> Self {
+        let entry = Self::of(proposal, proposal.state.name(), None, at);
+        match &proposal.state {
+            State::Failed { why, .. } => entry.because(&why.en),
+            State::Succeeded { outcome, .. } => entry.because(&outcome.en),
+            State::Cancelled { by, .. } => Self { by: Some(by.named()), ..entry },
+            _ => entry,
+        }
+    }
+
     /// Returns the entry with a reason.
     #[must_use]
     pub fn because(mut self, why: impl Into<String>) -> Self {
@@ -73,6 +84,16 @@ pub async fn since(store: &impl Store, from: Timestamp) -> Result<Vec<Entry>, St
 }
 
 impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
+    /// Keeps an entry that a crash may have prevented, unless it is there.
+    pub(super) async fn audit_once(&self, entry: Entry) {
+        let Some(store) = &self.store else { return };
+        let same = |kept: &Entry| kept.proposal == entry.proposal && kept.action == entry.action;
+        match since(store, Timestamp::MIN).await {
+            Ok(kept) if kept.iter().any(same) => {}
+            _ => self.audit(entry).await,
+        }
+    }
+
     /// Keeps an entry and logs it.
     pub(super) async fn audit(&self, entry: Entry) {
         let (objects, by, why) = (entry.objects.join(", "), entry.by.as_deref(), entry.why.as_deref());

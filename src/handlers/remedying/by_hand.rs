@@ -55,6 +55,7 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
             state: State::Proposed,
             thread: Address { channel: place.to_owned(), id: String::new() },
             message: None,
+            told: false,
         };
         self.audit(audit::Entry::of(&proposal, "proposed", Some(by.named()), now)).await;
         // A plan of this moment is open.

@@ -151,16 +151,8 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
                 }
             }
         }
-        let now = (self.clock)();
-        let entry = audit::Entry::of(&proposal, proposal.state.name(), None, now);
-        let entry = match &proposal.state {
-            State::Failed { why, .. } => entry.because(&why.en),
-            State::Succeeded { outcome, .. } => entry.because(&outcome.en),
-            _ => entry,
-        };
-        self.audit(entry).await;
-        self.show(&proposal).await;
-        self.tell(&proposal, &words::end(&proposal, self.language(&proposal.thread.channel))).await;
+        self.audit(audit::Entry::of_end(&proposal, (self.clock)())).await;
+        self.close(&proposal).await;
     }
 
     /// Lets the alert that it was proposed on know, if it was one: its end will tell what was done.
@@ -200,7 +192,7 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
                 return;
             }
         };
-        for proposal in all.into_iter().map(|record| record.body).filter(|proposal| !proposal.is_over()) {
+        for proposal in all.into_iter().map(|record| record.body).filter(|p| !p.is_over() || !p.told) {
             tokio::spawn(self.clone().take_up(proposal));
         }
     }
@@ -216,14 +208,17 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
             }
         }
         match &proposal.state {
-            State::Proposed => self.expire_in_time(proposal.id.clone(), proposal.expires).await,
+            State::Proposed => {
+                self.show(&proposal).await;
+                self.expire_in_time(proposal.id.clone(), proposal.expires).await;
+            }
             State::Executing { .. } => self.settle_after_crash(proposal).await,
             State::Verifying { .. } => {
                 if let Ok(cluster) = self.clusters.get(Some(&proposal.plan.cluster)).cloned() {
                     self.finish(&cluster, self.latest(proposal).await).await;
                 }
             }
-            _ => {}
+            _ => self.close_after_crash(&self.latest(proposal).await).await,
         }
     }
 

@@ -62,7 +62,7 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
             }
             Ok(Some((kept, Err(_)))) => {
                 self.audit(audit::Entry::of(&kept, "expired", None, now)).await;
-                self.show(&kept).await;
+                self.close(&kept).await;
                 self.whisper(asked, &words::not_open(&kept, language)).await
             }
             Ok(None) if stays == Some(Stays::Again) => self.whisper(asked, &words::again(language)).await,
@@ -93,7 +93,7 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
         match self.change(&proposal.id, |proposal| proposal.cancel(by.clone(), now).ok()).await {
             Ok(Some((kept, ()))) => {
                 self.audit(audit::Entry::of(&kept, "cancelled", Some(by.named()), now)).await;
-                self.show(&kept).await;
+                self.close(&kept).await;
                 Ok(())
             }
             Ok(None) => Ok(()),

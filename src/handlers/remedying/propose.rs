@@ -100,6 +100,7 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
             progress: vec![Progress::Waiting; plan.steps.len()],
             thread: Address { channel: asked.message.channel.clone(), id: thread.to_owned() },
             message: None,
+            told: false,
         };
         // The number of plans in this thread is part of the id: of two wrenches in the same moment one finds it taken.
         let earlier = self.in_thread(&asked.message.channel, thread).await.map(|all| all.len());
