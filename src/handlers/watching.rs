@@ -56,7 +56,7 @@ const GATHER: SignedDuration = SignedDuration::from_millis(700);
 /// The longest sleep of the loop.
 const LONGEST: Duration = Duration::from_secs(3_600);
 /// How many events may wait; a watch that is faster waits itself.
-const BACKLOG: usize = 128;
+const BACKLOG: usize = 512;
 
 /// Something that the loop hears of.
 pub enum Event {

@@ -71,7 +71,9 @@ async fn a_scan_is_cheap_and_within_its_rights_too() {
         let answer = chat.alice().in_channel(channel).types(&format!("/podoctor {question}")).await;
         assert!(!answer.all().contains("forbidden: needs"), "{}", answer.all());
         let entries = asked(&ns, mark, &user).await;
-        let counted: Vec<_> = entries.iter().filter(|e| e.resource != "pods/log").collect();
+        // Further pages go with the size of the cluster, which other tests fill.
+        let counted: Vec<_> =
+            entries.iter().filter(|e| e.resource != "pods/log" && !e.uri.contains("continue=")).collect();
         assert!((1..=A_SCAN).contains(&counted.len()), "`{question}` costs {}:\n{counted:#?}", counted.len());
     }
 }

@@ -1,6 +1,7 @@
 //! The API server and etcd as the harness speaks to them: plain JSON.
 
 use anyhow::Context;
+use futures_util::future::try_join_all;
 use k8s_openapi::ByteString;
 use reqwest::{Certificate, Method};
 use serde_json::{Value, json};
@@ -202,20 +203,22 @@ impl Etcd {
         anyhow::bail!("etcd's {key} changes all the time")
     }
 
-    /// Stores objects by their keys, many at once.
+    /// Stores objects by their keys, some at a time, each with a revision of its own as the API server would: a watch that
+    /// is broken off in the middle of one revision would lose the rest of it.
     ///
     /// # Errors
     /// Fails when etcd does not take them.
     pub async fn put_all(&self, objects: Vec<(String, Value)>) -> anyhow::Result<()> {
-        // A transaction takes 128 operations.
-        for some in objects.chunks(100) {
-            let put = |(key, object): &(String, Value)| json!({ "request_put": { "key": encode(key.as_bytes()), "value": encode(object.to_string().as_bytes()) } });
-            self.call("txn", &json!({ "success": some.iter().map(put).collect::<Vec<_>>() })).await?;
+        for some in objects.chunks(16) {
+            let bodies = some.iter().map(
+                |(key, object)| json!({ "key": encode(key.as_bytes()), "value": encode(object.to_string().as_bytes()) }),
+            );
+            try_join_all(bodies.map(|body| async move { self.call("put", &body).await })).await?;
         }
         Ok(())
     }
 
-    /// Removes everything whose key starts like this.
+    /// Removes everything whose key starts like this, each with a revision of its own.
     ///
     /// # Errors
     /// Fails when etcd does not answer.
@@ -224,7 +227,13 @@ impl Etcd {
         if let Some(last) = end.last_mut() {
             *last += 1;
         }
-        self.call("deleterange", &json!({ "key": encode(folder.as_bytes()), "range_end": encode(&end) })).await?;
+        let range = json!({ "key": encode(folder.as_bytes()), "range_end": encode(&end), "keys_only": true });
+        let found = self.call("range", &range).await?;
+        let keys: Vec<Value> = found["kvs"].as_array().into_iter().flatten().map(|kv| kv["key"].clone()).collect();
+        for some in keys.chunks(16) {
+            let bodies = some.iter().map(|key| json!({ "key": key }));
+            try_join_all(bodies.map(|body| async move { self.call("deleterange", &body).await })).await?;
+        }
         Ok(())
     }
 
