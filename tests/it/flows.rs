@@ -6,7 +6,7 @@
 mod alerts;
 mod asking;
 mod bot;
-mod chat;
+pub mod chat;
 mod cluster_trouble;
 mod data;
 mod delivery;

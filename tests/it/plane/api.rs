@@ -1,6 +1,7 @@
 //! The API server and etcd as the harness speaks to them: plain JSON.
 
 use anyhow::Context;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::ByteString;
 use reqwest::{Certificate, Method};
 use serde_json::{Value, json};
@@ -202,30 +203,22 @@ impl Etcd {
         anyhow::bail!("etcd's {key} changes all the time")
     }
 
-    /// Stores objects by their keys, many at once.
+    /// Stores objects by their keys, or removes what is stored there, many at once. Each is a revision of its own, as with
+    /// the API server: a watch that resumes in the middle of a revision would miss the rest of it.
     ///
     /// # Errors
     /// Fails when etcd does not take them.
-    pub async fn put_all(&self, objects: Vec<(String, Value)>) -> anyhow::Result<()> {
-        // A transaction takes 128 operations.
-        for some in objects.chunks(100) {
-            let put = |(key, object): &(String, Value)| json!({ "request_put": { "key": encode(key.as_bytes()), "value": encode(object.to_string().as_bytes()) } });
-            self.call("txn", &json!({ "success": some.iter().map(put).collect::<Vec<_>>() })).await?;
-        }
-        Ok(())
-    }
-
-    /// Removes everything whose key starts like this.
-    ///
-    /// # Errors
-    /// Fails when etcd does not answer.
-    pub async fn delete_all(&self, folder: &str) -> anyhow::Result<()> {
-        let mut end = folder.as_bytes().to_vec();
-        if let Some(last) = end.last_mut() {
-            *last += 1;
-        }
-        self.call("deleterange", &json!({ "key": encode(folder.as_bytes()), "range_end": encode(&end) })).await?;
-        Ok(())
+    pub async fn write_all(&self, objects: Vec<(String, Option<Value>)>) -> anyhow::Result<()> {
+        let write = |(key, object): (String, Option<Value>)| async move {
+            let key = encode(key.as_bytes());
+            match object {
+                Some(object) => {
+                    self.call("put", &json!({ "key": key, "value": encode(object.to_string().as_bytes()) })).await
+                }
+                None => self.call("deleterange", &json!({ "key": key })).await,
+            }
+        };
+        stream::iter(objects).map(write).buffer_unordered(16).map_ok(drop).try_collect().await
     }
 
     /// Forgets all revisions but the newest, so that older resource versions are gone (410).
