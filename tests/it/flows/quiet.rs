@@ -21,7 +21,7 @@ async fn a_storm_of_a_thousand_pods_is_at_most_ten_messages_and_names_every_work
     let now = format!("{:.0}", Timestamp::now());
     let pods = (0..WORKLOADS * PODS_EACH).map(|n| {
         let (workload, name) = (format!("w{}", n / PODS_EACH), format!("w{}-5bd487cf9d-{n:05}", n / PODS_EACH));
-        let mut pod = pod(&w.ns.name, &workload, &name);
+        let mut pod = pod(&w.ns, &workload, &name);
         pod["metadata"]["uid"] = json!(format!("00000000-0000-4000-8000-{n:012}"));
         pod["metadata"]["creationTimestamp"] = json!(now);
         pod["status"] = crashing();
@@ -121,8 +121,8 @@ async fn a_pod_that_flaps_is_one_message_without_a_flood() {
     assert!(edits <= 5, "{edits} edits in five seconds");
     w.recovers("web").await;
     w.says("web", &["✅", "resolved after"]).await;
-    let replies = w.chat.replies(ids::CHANNEL, &ts(&told));
-    assert_eq!(replies.iter().filter(|reply| words(reply).contains("✅ Resolved")).count(), 1);
+    let green = || w.chat.replies(ids::CHANNEL, &ts(&told)).iter().filter(|m| words(m).contains("✅ Resolved")).count();
+    w.until("its thread says so", || (green() == 1).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
