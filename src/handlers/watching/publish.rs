@@ -172,6 +172,8 @@ impl<F: Front + 'static> Publisher<F> {
         let Some(outcome) = done else { return (touched, channels) };
         self.busy.remove(&id);
         match outcome {
+            // What its thread could not say yet, for want of its details, is still in doubt.
+            Ok(()) if book.incidents.get(&id).is_some_and(|incident| !incident.unsaid.is_empty()) => {}
             Ok(()) => drop(self.doubtful.remove(&id)),
             Err(FrontError::Gone { .. }) => tracing::warn!(id, "the message of an incident was deleted; it stays so"),
             Err(error @ FrontError::Rejected { .. }) if stands => {

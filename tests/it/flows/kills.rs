@@ -6,7 +6,7 @@
 use super::bot::{Bot, Setup};
 use super::chat::{by_bot, ts, words, workspace};
 use super::data::granted;
-use super::watched::{breaks, make, recovers, watching, within};
+use super::watched::{breaks, furnish, make, recovers, watching, within};
 use podoctor::playground::slack::{Config, Running, ids};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,6 +85,7 @@ async fn killed_at_random_moments_no_alert_is_lost_and_none_told_twice() {
     println!("PODOCTOR_SEED={seed} PODOCTOR_KILLS={kills}");
     let mut dice = Dice(seed);
     let (ns, kubeconfig, _) = granted("prod").await;
+    furnish(&ns).await;
     let store = tempfile::tempdir().unwrap();
     let slack = workspace(Config::default()).await;
     let watch = "{thresholds: {crash_looping: 1s}, resolve_after: 1s}";

@@ -42,6 +42,7 @@ impl Watched<'static> {
 impl<'plane> Watched<'plane> {
     pub async fn on(plane: &'plane Plane, config: Config, watch: &str) -> Self {
         let ns = plane.namespace("prod").await;
+        furnish(&ns).await;
         let (kubeconfig, user) = ns.service_account("podoctor").await;
         plane.grant(&user, &rules()).await;
         let store = tempfile::tempdir().unwrap();
@@ -115,14 +116,23 @@ pub fn pod_of(workload: &str) -> String {
     format!("{workload}-5bd487cf9d-bqmvm")
 }
 
+/// Makes the node of the pods: one on a node that is not there would be lost with it.
+pub async fn furnish(ns: &Ns<'_>) {
+    ns.apply(
+        "apiVersion: v1\nkind: Node\nmetadata: {name: a3}\nstatus: {conditions: [{type: Ready, status: 'True', \
+         reason: KubeletReady, lastHeartbeatTime: now, lastTransitionTime: now-2h}]}",
+    )
+    .await;
+}
+
 /// Returns a pod of a Deployment, as somebody creates it.
-pub fn pod(namespace: &str, workload: &str, name: &str) -> Value {
+pub fn pod(ns: &Ns<'_>, workload: &str, name: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": {"app": workload, "pod-template-hash": "5bd487cf9d"},
+        "metadata": {"name": name, "namespace": ns.name, "labels": {"app": workload, "pod-template-hash": "5bd487cf9d"},
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("{workload}-5bd487cf9d"),
                 "uid": "5bd487cf-0000-4000-8000-000000000000", "controller": true}]},
-        "spec": {"nodeName": "a3", "containers": [
+        "spec": {"nodeName": ns.node("a3"), "containers": [
             {"name": "app", "image": "registry.example/app:1", "resources": {"limits": {"memory": "256Mi"}}}]},
     })
 }
@@ -169,7 +179,7 @@ pub async fn recovers(ns: &Ns<'_>, workload: &str) {
 /// Makes a workload's pod.
 pub async fn make(ns: &Ns<'_>, workload: &str) {
     let pods = format!("/api/v1/namespaces/{}/pods", ns.name);
-    match ns.api.post(&pods, &pod(&ns.name, workload, &pod_of(workload))).await {
+    match ns.api.post(&pods, &pod(ns, workload, &pod_of(workload))).await {
         Err(refused) if refused.code != 409 => panic!("{refused}"),
         _ => {}
     }

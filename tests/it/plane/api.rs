@@ -1,7 +1,7 @@
 //! The API server and etcd as the harness speaks to them: plain JSON.
 
 use anyhow::Context;
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::ByteString;
 use reqwest::{Certificate, Method};
 use serde_json::{Value, json};
@@ -203,38 +203,22 @@ impl Etcd {
         anyhow::bail!("etcd's {key} changes all the time")
     }
 
-    /// Stores objects by their keys, some at a time, each with a revision of its own as the API server would: a watch that
-    /// is broken off in the middle of one revision would lose the rest of it.
+    /// Stores objects by their keys, or removes what is stored there, many at once. Each is a revision of its own, as with
+    /// the API server: a watch that resumes in the middle of a revision would miss the rest of it.
     ///
     /// # Errors
     /// Fails when etcd does not take them.
-    pub async fn put_all(&self, objects: Vec<(String, Value)>) -> anyhow::Result<()> {
-        for some in objects.chunks(16) {
-            let bodies = some.iter().map(
-                |(key, object)| json!({ "key": encode(key.as_bytes()), "value": encode(object.to_string().as_bytes()) }),
-            );
-            try_join_all(bodies.map(|body| async move { self.call("put", &body).await })).await?;
-        }
-        Ok(())
-    }
-
-    /// Removes everything whose key starts like this, each with a revision of its own.
-    ///
-    /// # Errors
-    /// Fails when etcd does not answer.
-    pub async fn delete_all(&self, folder: &str) -> anyhow::Result<()> {
-        let mut end = folder.as_bytes().to_vec();
-        if let Some(last) = end.last_mut() {
-            *last += 1;
-        }
-        let range = json!({ "key": encode(folder.as_bytes()), "range_end": encode(&end), "keys_only": true });
-        let found = self.call("range", &range).await?;
-        let keys: Vec<Value> = found["kvs"].as_array().into_iter().flatten().map(|kv| kv["key"].clone()).collect();
-        for some in keys.chunks(16) {
-            let bodies = some.iter().map(|key| json!({ "key": key }));
-            try_join_all(bodies.map(|body| async move { self.call("deleterange", &body).await })).await?;
-        }
-        Ok(())
+    pub async fn write_all(&self, objects: Vec<(String, Option<Value>)>) -> anyhow::Result<()> {
+        let write = |(key, object): (String, Option<Value>)| async move {
+            let key = encode(key.as_bytes());
+            match object {
+                Some(object) => {
+                    self.call("put", &json!({ "key": key, "value": encode(object.to_string().as_bytes()) })).await
+                }
+                None => self.call("deleterange", &json!({ "key": key })).await,
+            }
+        };
+        stream::iter(objects).map(write).buffer_unordered(16).map_ok(drop).try_collect().await
     }
 
     /// Forgets all revisions but the newest, so that older resource versions are gone (410).
