@@ -101,8 +101,7 @@ impl<F: Front + 'static> Publisher<F> {
 
     /// Returns true where the thread waits for the details of a diagnosis that is not known (any more).
     pub fn lacks_details(&self, incident: &Incident) -> bool {
-        let waits = incident.unsaid.iter().any(|(_, note)| *note == Note::Opened);
-        waits && !self.details.contains_key(&incident.id)
+        wants_details(incident) && !self.details.contains_key(&incident.id)
     }
 
     /// Forgets the details of a diagnosis: the thread waits for those of the next one.
@@ -263,12 +262,13 @@ impl<F: Front + 'static> Publisher<F> {
         }
         // The details of one diagnosis are said once, and again when it came back.
         let mut details = self.details.get(&incident.id).cloned();
+        let waits = details.is_none() && incident.is_open();
         let mut thread = Vec::new();
         for (number, note) in &incident.unsaid {
             let mut messages: Vec<Message> = alert::note(note, incident, language).into_iter().collect();
             match note {
                 // A diagnosis is on its way; then its details are said.
-                Note::Opened if details.is_none() && incident.is_open() => continue,
+                Note::Opened | Note::Reopened if waits => continue,
                 Note::Opened | Note::Reopened => messages.extend(details.take().unwrap_or_default()),
                 _ => {}
             }
