@@ -268,7 +268,9 @@ impl<F: Front + 'static> Publisher<F> {
             let mut messages: Vec<Message> = alert::note(note, incident, language).into_iter().collect();
             match note {
                 // A diagnosis is on its way; then its details are said.
-                Note::Opened | Note::Reopened if waits => continue,
+                Note::Opened if waits => continue,
+                // It has words of its own, and what comes after it is not said before it.
+                Note::Reopened if waits => break,
                 Note::Opened | Note::Reopened => messages.extend(details.take().unwrap_or_default()),
                 _ => {}
             }
