@@ -70,6 +70,8 @@ pub enum StoreError {
 pub trait Store: Send + Sync {
     /// Returns all records of a kind, by id, as JSON.
     fn list(&self, kind: Kind) -> impl Future<Output = Result<Vec<Record<String>>, StoreError>> + Send;
+    /// Returns one record, as JSON; `None` = it is not there.
+    fn get(&self, kind: Kind, id: &str) -> impl Future<Output = Result<Option<Record<String>>, StoreError>> + Send;
     /// Returns the ids of all records of a kind, in order.
     fn ids(&self, kind: Kind) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
     /// Puts a record where `expected` is its version (zero = it is not there yet); returns the new version.
@@ -89,14 +91,29 @@ pub trait Store: Send + Sync {
 /// # Errors
 /// Where the store fails; a record that cannot be decoded is left out and logged, so that one bad record stops nothing.
 pub async fn all<T: DeserializeOwned>(store: &impl Store, kind: Kind) -> Result<Vec<Record<T>>, StoreError> {
-    let mut found = Vec::new();
-    for record in store.list(kind).await? {
-        match serde_json::from_str(&record.body) {
-            Ok(body) => found.push(Record { id: record.id, version: record.version, body }),
-            Err(error) => tracing::error!(kind = kind.name(), id = record.id, %error, "a record cannot be read"),
+    Ok(store.list(kind).await?.into_iter().filter_map(|record| decoded(kind, record)).collect())
+}
+
+/// Returns one record, decoded; `None` = it is not there, or, as in [`all`], cannot be decoded.
+///
+/// # Errors
+/// Where the store fails.
+pub async fn get<T: DeserializeOwned>(
+    store: &impl Store,
+    kind: Kind,
+    id: &str,
+) -> Result<Option<Record<T>>, StoreError> {
+    Ok(store.get(kind, id).await?.and_then(|record| decoded(kind, record)))
+}
+
+fn decoded<T: DeserializeOwned>(kind: Kind, record: Record<String>) -> Option<Record<T>> {
+    match serde_json::from_str(&record.body) {
+        Ok(body) => Some(Record { id: record.id, version: record.version, body }),
+        Err(error) => {
+            tracing::error!(kind = kind.name(), id = record.id, %error, "a record cannot be read");
+            None
         }
     }
-    Ok(found)
 }
 
 /// Puts a value as a record.

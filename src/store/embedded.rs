@@ -4,7 +4,7 @@
 //! was said to be kept.
 
 use super::{Kind, Record, Store, StoreError, Version};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -93,16 +93,30 @@ impl Embedded {
     }
 }
 
+/// Reads a row of id, version and body.
+fn record(row: &Row<'_>) -> rusqlite::Result<Record<String>> {
+    Ok(Record { id: row.get(0)?, version: row.get(1)?, body: row.get(2)? })
+}
+
 impl Store for Embedded {
     async fn list(&self, kind: Kind) -> Result<Vec<Record<String>>, StoreError> {
         self.run(move |connection| {
             let mut statement = connection
                 .prepare_cached("SELECT id, version, body FROM records WHERE kind = ? ORDER BY id")
                 .map_err(failed)?;
-            let rows = statement
-                .query_map([kind.name()], |row| Ok(Record { id: row.get(0)?, version: row.get(1)?, body: row.get(2)? }))
-                .map_err(failed)?;
+            let rows = statement.query_map([kind.name()], record).map_err(failed)?;
             rows.collect::<Result<_, _>>().map_err(failed)
+        })
+        .await
+    }
+
+    async fn get(&self, kind: Kind, id: &str) -> Result<Option<Record<String>>, StoreError> {
+        let id = id.to_owned();
+        self.run(move |connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT id, version, body FROM records WHERE kind = ? AND id = ?")
+                .map_err(failed)?;
+            statement.query_row(params![kind.name(), id], record).optional().map_err(failed)
         })
         .await
     }
@@ -171,6 +185,8 @@ mod tests {
         assert!(matches!(store.put(Kind::Incident, "a", "3".into(), first).await, Err(StoreError::Conflict { .. })));
         let kept = store.list(Kind::Incident).await.expect("read");
         assert_eq!(kept, [Record { id: "a".into(), version: second, body: "2".into() }]);
+        assert_eq!(store.get(Kind::Incident, "a").await.expect("read"), kept.first().cloned());
+        assert_eq!(store.get(Kind::Silence, "a").await.expect("read"), None, "of another kind");
         assert_eq!(store.ids(Kind::Incident).await.expect("read"), ["a"]);
         assert_eq!(store.list(Kind::Silence).await.expect("read"), []);
         store.remove(Kind::Incident, "a").await.expect("removed");

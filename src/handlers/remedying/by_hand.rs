@@ -63,7 +63,6 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
         self.keep(&proposal).await?;
         self.audit(audit::Entry::of(&proposal, "approved", Some(by.named()), now)).await;
         self.clone().carry_out(proposal.clone()).await;
-        let all = self.proposals().await?.into_iter().map(|record| record.body);
-        Ok(all.into_iter().find(|kept| kept.id == proposal.id).unwrap_or(proposal))
+        Ok(self.kept(&proposal.id).await?.map_or(proposal, |record| record.body))
     }
 }

@@ -253,8 +253,7 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
     }
 
     async fn latest(&self, proposal: Proposal) -> Proposal {
-        let all = self.proposals().await.unwrap_or_default();
-        all.into_iter().map(|record| record.body).find(|kept| kept.id == proposal.id).unwrap_or(proposal)
+        self.kept(&proposal.id).await.ok().flatten().map_or(proposal, |record| record.body)
     }
 }
 

@@ -17,6 +17,14 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
         }
     }
 
+    /// Returns one proposal as it is kept.
+    pub(super) async fn kept(&self, id: &str) -> Result<Option<Record<Proposal>>, StoreError> {
+        match &self.store {
+            Some(store) => store::get(store, Kind::Remedy, id).await,
+            None => Ok(None),
+        }
+    }
+
     /// Keeps a new proposal; an id that is taken is a conflict.
     pub(super) async fn keep(&self, proposal: &Proposal) -> Result<(), StoreError> {
         let store = self.store.as_ref().ok_or_else(nowhere)?;
@@ -33,9 +41,7 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
     ) -> Result<Option<(Proposal, T)>, StoreError> {
         let store = self.store.as_ref().ok_or_else(nowhere)?;
         for _ in 0..TRIES {
-            let Some(record) = self.proposals().await?.into_iter().find(|record| record.id == id) else {
-                return Ok(None);
-            };
+            let Some(record) = self.kept(id).await? else { return Ok(None) };
             let mut proposal = record.body;
             let Some(outcome) = change(&mut proposal) else { return Ok(None) };
             match store::put(store, Kind::Remedy, id, &proposal, record.version).await {
