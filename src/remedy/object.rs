@@ -8,9 +8,6 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Kind {
     Pod,
-    PersistentVolumeClaim,
-    PersistentVolume,
-    Namespace,
     Node,
     Deployment,
     StatefulSet,
@@ -23,9 +20,6 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Pod => "Pod",
-            Self::PersistentVolumeClaim => "PersistentVolumeClaim",
-            Self::PersistentVolume => "PersistentVolume",
-            Self::Namespace => "Namespace",
             Self::Node => "Node",
             Self::Deployment => "Deployment",
             Self::StatefulSet => "StatefulSet",
@@ -43,9 +37,6 @@ impl Kind {
     pub fn resource(self) -> (&'static str, &'static str) {
         match self {
             Self::Pod => ("", "pods"),
-            Self::PersistentVolumeClaim => ("", "persistentvolumeclaims"),
-            Self::PersistentVolume => ("", "persistentvolumes"),
-            Self::Namespace => ("", "namespaces"),
             Self::Node => ("", "nodes"),
             Self::Deployment => ("apps", "deployments"),
             Self::StatefulSet => ("apps", "statefulsets"),
@@ -56,17 +47,8 @@ impl Kind {
 
     /// Returns the kind of that name.
     pub fn of_name(name: &str) -> Option<Self> {
-        const ALL: [Kind; 9] = [
-            Kind::Pod,
-            Kind::PersistentVolumeClaim,
-            Kind::PersistentVolume,
-            Kind::Namespace,
-            Kind::Node,
-            Kind::Deployment,
-            Kind::StatefulSet,
-            Kind::DaemonSet,
-            Kind::VolumeAttachment,
-        ];
+        const ALL: [Kind; 6] =
+            [Kind::Pod, Kind::Node, Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::VolumeAttachment];
         ALL.into_iter().find(|kind| kind.name() == name)
     }
 }

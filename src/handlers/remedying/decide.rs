@@ -1,7 +1,7 @@
 //! A check mark or an x on a plan: who may, is it still open, and is that enough.
 
 use super::{Asked, Remedying, audit};
-use crate::access::Role;
+use crate::access::{Refusal, Role};
 use crate::chat::front::{Front, FrontError};
 use crate::remedy::proposal::{Approved, Person, Proposal, Stays};
 use crate::render::{guidance, plan as words};
@@ -18,19 +18,11 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
     /// A person confirms; with the last confirmation that is needed it is carried out.
     pub(super) async fn confirm(self: &Arc<Self>, asked: &Asked, named: Option<&str>) -> Result<(), FrontError> {
         let language = self.language(&asked.message.channel);
-        let Some(proposal) = self.proposal(asked, named).await else {
-            return self.unknown(asked, named).await;
-        };
-        let asked = &in_its_thread(asked, &proposal);
-        if !proposal.is_open() {
-            return self.whisper(asked, &words::not_open(&proposal, language)).await;
-        }
+        let Some((proposal, asked)) = self.open_proposal(asked, named).await? else { return Ok(()) };
+        let asked = &asked;
         let by = match self.may_confirm(asked, &proposal).await {
             Ok(by) => by,
-            Err(refusal) => {
-                self.refuse(&proposal.plan, &proposal.id, asked, &refusal).await;
-                return self.whisper(asked, &guidance::refused(&refusal, language)).await;
-            }
+            Err(refusal) => return self.turn_away(asked, &proposal, &refusal).await,
         };
         // The settings may ask for more people by now, or allow it no longer.
         let Some(needed) = self.approvals_needed(&proposal.plan) else {
@@ -74,20 +66,11 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
 
     /// A person withdraws a plan.
     pub(super) async fn cancel(self: &Arc<Self>, asked: &Asked, named: Option<&str>) -> Result<(), FrontError> {
-        let language = self.language(&asked.message.channel);
-        let Some(proposal) = self.proposal(asked, named).await else {
-            return self.unknown(asked, named).await;
-        };
-        let asked = &in_its_thread(asked, &proposal);
-        if !proposal.is_open() {
-            return self.whisper(asked, &words::not_open(&proposal, language)).await;
-        }
+        let Some((proposal, asked)) = self.open_proposal(asked, named).await? else { return Ok(()) };
+        let asked = &asked;
         let by = match self.may(asked, Role::Approve, &proposal.plan).await {
             Ok(by) => by,
-            Err(refusal) => {
-                self.refuse(&proposal.plan, &proposal.id, asked, &refusal).await;
-                return self.whisper(asked, &guidance::refused(&refusal, language)).await;
-            }
+            Err(refusal) => return self.turn_away(asked, &proposal, &refusal).await,
         };
         let now = (self.clock)();
         match self.change(&proposal.id, |proposal| proposal.cancel(by.clone(), now).ok()).await {
@@ -101,12 +84,33 @@ impl<F: Front + 'static, S: Store + 'static> Remedying<F, S> {
         }
     }
 
+    /// Returns the open proposal that somebody means, with the thread that it is in; says it where there is none.
+    async fn open_proposal(&self, asked: &Asked, named: Option<&str>) -> Result<Option<(Proposal, Asked)>, FrontError> {
+        let Some(proposal) = self.proposal(asked, named).await else {
+            self.unknown(asked, named).await?;
+            return Ok(None);
+        };
+        let asked = in_its_thread(asked, &proposal);
+        if !proposal.is_open() {
+            let language = self.language(&asked.message.channel);
+            self.whisper(&asked, &words::not_open(&proposal, language)).await?;
+            return Ok(None);
+        }
+        Ok(Some((proposal, asked)))
+    }
+
+    /// Tells somebody why they may not.
+    async fn turn_away(&self, asked: &Asked, proposal: &Proposal, why: &Refusal) -> Result<(), FrontError> {
+        self.refuse(&proposal.plan, &proposal.id, asked, why).await;
+        self.whisper(asked, &guidance::refused(why, self.language(&asked.message.channel))).await
+    }
+
     /// Who acts may confirm; who approves counts where several people must. Then Kubernetes is asked.
-    async fn may_confirm(&self, asked: &Asked, proposal: &Proposal) -> Result<Person, crate::access::Refusal> {
+    async fn may_confirm(&self, asked: &Asked, proposal: &Proposal) -> Result<Person, Refusal> {
         let role = if proposal.approvals_needed >= 2 { Role::Approve } else { Role::Act };
         let by = self.may(asked, role, &proposal.plan).await?;
         let cluster = self.clusters.get(Some(&proposal.plan.cluster));
-        let cluster = cluster.map_err(|error| crate::access::Refusal::Unsure { why: error.to_string() })?;
+        let cluster = cluster.map_err(|error| Refusal::Unsure { why: error.to_string() })?;
         self.kubernetes_lets(cluster, &by, &proposal.plan).await?;
         Ok(by)
     }

@@ -1,24 +1,19 @@
 //! Gives a container that reached its memory limit more, on its workload.
 
-use super::workload::Rolled;
+use super::workload::{GRANTS, PATIENCE, Rolled};
 use crate::diagnosis::{Remedy, Text, Words};
 use crate::remedy::patch::{Operation, pointer};
 use crate::remedy::plan::{Change, Note, Step};
 use crate::remedy::recipe::{Cure, Draft, Read, Recipe, Scene};
-use jiff::SignedDuration;
 use serde_json::json;
 
 pub static RECIPE: Recipe = Recipe {
     remedy: Remedy::RaiseMemoryLimit,
     title: Text { en: "raise its memory limit", zh: "调大内存 limit" },
-    grants: &[
-        ("apps", "deployments", &["patch"]),
-        ("apps", "statefulsets", &["patch"]),
-        ("apps", "daemonsets", &["patch"]),
-    ],
+    grants: GRANTS,
     reads: &[Read::Workload],
     cure: Cure::Workload,
-    patience: SignedDuration::from_mins(10),
+    patience: PATIENCE,
     draft,
 };
 

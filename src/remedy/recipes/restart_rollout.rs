@@ -1,22 +1,17 @@
 //! Replaces all pods of a workload, one after the other, as `kubectl rollout restart` does.
 
-use super::workload::{Rolled, set_member};
+use super::workload::{GRANTS, PATIENCE, Rolled, set_member};
 use crate::diagnosis::{Remedy, Text, Words};
 use crate::remedy::plan::{Change, Note, Step};
 use crate::remedy::recipe::{Cure, Draft, Read, Recipe, Scene};
-use jiff::SignedDuration;
 
 pub static RECIPE: Recipe = Recipe {
     remedy: Remedy::RestartRollout,
     title: Text { en: "restart its pods one after the other", zh: "逐个重启它的 Pod" },
-    grants: &[
-        ("apps", "deployments", &["patch"]),
-        ("apps", "statefulsets", &["patch"]),
-        ("apps", "daemonsets", &["patch"]),
-    ],
+    grants: GRANTS,
     reads: &[Read::Workload],
     cure: Cure::Workload,
-    patience: SignedDuration::from_mins(10),
+    patience: PATIENCE,
     draft,
 };
 

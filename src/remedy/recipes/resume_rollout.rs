@@ -1,11 +1,10 @@
 //! Lets a paused rollout go on.
 
-use super::workload::Rolled;
+use super::workload::{PATIENCE, Rolled};
 use crate::diagnosis::{Remedy, Text, Words};
 use crate::remedy::patch::{Operation, pointer};
 use crate::remedy::plan::{Change, Note, Step};
 use crate::remedy::recipe::{Cure, Draft, Read, Recipe, Scene};
-use jiff::SignedDuration;
 use serde_json::json;
 
 pub static RECIPE: Recipe = Recipe {
@@ -14,7 +13,7 @@ pub static RECIPE: Recipe = Recipe {
     grants: &[("apps", "deployments", &["patch"])],
     reads: &[Read::Workload],
     cure: Cure::Workload,
-    patience: SignedDuration::from_mins(10),
+    patience: PATIENCE,
     draft,
 };
 

@@ -1,26 +1,21 @@
 //! Goes back to the template of the revision before, as `kubectl rollout undo` does.
 
-use super::workload::Rolled;
+use super::workload::{GRANTS, PATIENCE, Rolled};
 use crate::diagnosis::story::revisions;
 use crate::diagnosis::{Remedy, Text, Words};
 use crate::remedy::patch::{self, Operation, pointer};
 use crate::remedy::plan::{Change, Note, Step};
 use crate::remedy::recipe::{Cure, Draft, Read, Recipe, Scene};
-use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::Value;
 
 pub static RECIPE: Recipe = Recipe {
     remedy: Remedy::UndoRollout,
     title: Text { en: "go back to the revision before", zh: "回滚到上一个版本" },
-    grants: &[
-        ("apps", "deployments", &["patch"]),
-        ("apps", "statefulsets", &["patch"]),
-        ("apps", "daemonsets", &["patch"]),
-    ],
+    grants: GRANTS,
     reads: &[Read::Workload],
     cure: Cure::Workload,
-    patience: SignedDuration::from_mins(10),
+    patience: PATIENCE,
     draft,
 };
 

@@ -6,10 +6,17 @@ use crate::facts::World;
 use crate::remedy::object::{Kind, Object};
 use crate::remedy::patch::{Operation, pointer};
 use crate::remedy::plan::Note;
-use crate::remedy::recipe::Scene;
+use crate::remedy::recipe::{Grant, Scene};
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
+
+/// What a change of a workload's template needs.
+pub const GRANTS: &[Grant] =
+    &[("apps", "deployments", &["patch"]), ("apps", "statefulsets", &["patch"]), ("apps", "daemonsets", &["patch"])];
+/// How long a rollout may take: a Deployment's own deadline (`progressDeadlineSeconds`).
+pub const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// A Deployment, StatefulSet or DaemonSet.
 pub struct Rolled<'w> {
