@@ -307,11 +307,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
     }
 
     async fn over(&mut self, cluster: &str, over: Vec<Over>, now: Timestamp) {
-        let mut touched = Touched::default();
-        for over in over {
-            let (Over::Well(pod) | Over::Gone(pod)) = over;
-            touched.add(self.book.leave(cluster, &pod, now));
-        }
+        let touched = leave(&mut self.book, cluster, over, now);
         self.look_at(&touched.incidents);
         self.show(touched).await;
     }
@@ -323,10 +319,7 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         for cluster in self.clusters.iter().cloned().collect::<Vec<_>>() {
             let Some(state) = self.states.get_mut(&cluster.name) else { continue };
             let (due, over) = state.due(now);
-            for over in over {
-                let (Over::Well(pod) | Over::Gone(pod)) = over;
-                touched.add(self.book.leave(&cluster.name, &pod, now));
-            }
+            touched.add(leave(&mut self.book, &cluster.name, over, now));
             for due in due {
                 let joined = self.book.join(&cluster.name, &due).unwrap_or_default();
                 let known = joined.incidents.iter().filter_map(|id| self.book.incidents.get(id));
@@ -413,6 +406,15 @@ impl<F: Front + 'static, S: Store + 'static> Watching<F, S> {
         }
         self.publisher.show(&Touched::default(), &self.book);
     }
+}
+
+/// Takes pods that are well or gone out of their incidents.
+fn leave(book: &mut Book, cluster: &str, over: Vec<Over>, now: Timestamp) -> Touched {
+    let mut touched = Touched::default();
+    for Over::Well(pod) | Over::Gone(pod) in over {
+        touched.add(book.leave(cluster, &pod, now));
+    }
+    touched
 }
 
 /// Returns true where a target means a pod.

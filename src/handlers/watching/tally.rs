@@ -6,7 +6,7 @@ use crate::watch::book::Book;
 use crate::watch::incident::State;
 use crate::watch::state::ClusterState;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The counters of the watch.
@@ -14,11 +14,13 @@ pub struct Tally {
     pub metrics: Arc<Metrics>,
     /// When the loop last looked at what is due: only what became due since can be late.
     looked: Timestamp,
+    /// The kinds of incidents that the metrics tell of.
+    told: BTreeSet<OfIncident>,
 }
 
 impl Tally {
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, looked: Timestamp::MIN }
+        Self { metrics, looked: Timestamp::MIN, told: BTreeSet::new() }
     }
 
     /// Counts something that was seen.
@@ -45,7 +47,7 @@ impl Tally {
     }
 
     /// Says what is kept.
-    pub fn keeps(&self, states: &BTreeMap<String, ClusterState>, book: &Book) {
+    pub fn keeps(&mut self, states: &BTreeMap<String, ClusterState>, book: &Book) {
         for (cluster, state) in states {
             let kept = i64::try_from(state.kept()).unwrap_or(i64::MAX);
             self.metrics.pods_in_trouble.get_or_create(&OfCluster { cluster: cluster.clone() }).set(kept);
@@ -59,9 +61,13 @@ impl Tally {
             };
             *counts.entry(OfIncident { state, cause: incident.key.cause.clone() }).or_default() += 1;
         }
-        self.metrics.incidents.clear();
-        for (labels, count) in counts {
-            self.metrics.incidents.get_or_create(&labels).set(count);
+        // Never empty in between: somebody may be reading.
+        for gone in std::mem::take(&mut self.told).into_iter().filter(|labels| !counts.contains_key(labels)) {
+            self.metrics.incidents.remove(&gone);
         }
+        for (labels, count) in &counts {
+            self.metrics.incidents.get_or_create(labels).set(*count);
+        }
+        self.told = counts.into_keys().collect();
     }
 }
