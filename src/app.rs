@@ -53,6 +53,7 @@ impl App {
         credentials: Credentials,
         clusters: Clusters,
         store: Option<Embedded>,
+        questions: Questions<Embedded>,
     ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(settings.http.listen)
             .await
@@ -96,7 +97,7 @@ impl App {
             listener,
             metrics,
             reloader: None,
-            questions: Questions::new(Embedded::in_memory()?),
+            questions,
         })
     }
 
@@ -105,12 +106,6 @@ impl App {
     pub fn reloading(self, reloader: Reloader) -> Self {
         self.desk.settings.set(reloader.current().clone(), reloader.catalogue().clone());
         Self { reloader: Some(reloader), ..self }
-    }
-
-    /// Lets questions outlive a crash.
-    #[must_use]
-    pub fn keeping(self, questions: Questions<Embedded>) -> Self {
-        Self { questions, ..self }
     }
 
     /// Returns the address that is listened on.

@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let clusters = app::clusters(&settings).await?;
         let store = app::store(&settings)?;
         let questions = app::questions(&settings)?;
-        let app = App::build(settings, credentials, clusters, store).await?.reloading(reloader).keeping(questions);
+        let app = App::build(settings, credentials, clusters, store, questions).await?.reloading(reloader);
         tracing::info!(address = %app.address()?, "podoctor is up");
         app.run(stop_signal()).await
     })?;

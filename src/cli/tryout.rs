@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::chat::console::ConsoleFront;
 use crate::cluster::{Cluster, ClusterSource};
 use crate::handlers::Clusters;
+use crate::handlers::questions::Questions;
 use crate::handlers::respond::{Desk, Key};
 use crate::playground::cluster::RecordedCluster;
 use crate::playground::slack::{Config, Workspace};
@@ -95,7 +96,8 @@ async fn page(args: &Args, clusters: Clusters) -> anyhow::Result<()> {
         // Nothing of the recorded cluster is worth keeping; a real one is only read.
         allow_remedies(&mut settings);
     }
-    let app = App::build(settings, credentials, clusters, Some(Embedded::in_memory()?)).await?;
+    let questions = Questions::new(Embedded::in_memory()?);
+    let app = App::build(settings, credentials, clusters, Some(Embedded::in_memory()?), questions).await?;
     let seen = workspace.clone();
     let mut bot = tokio::spawn(app.run(stop_signal()));
     if !seen.wait_for_sockets(1, READY).await {
