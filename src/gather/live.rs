@@ -1,7 +1,7 @@
 //! A world from a live cluster: only what a question's subject calls for, at most three round trips deep.
 
 use super::needs::{self, Need};
-use super::reader::Reader;
+use super::reader::{PAGE, Page, Reader};
 use super::scan;
 use crate::cluster::{Cluster, ReadError, Resource};
 use crate::diagnosis::Catalogue;
@@ -10,7 +10,6 @@ use crate::facts::{Facts, PodView, Subject, Workload, World};
 use crate::question::{self, Answer};
 use crate::target::{Kind, Target, What};
 use jiff::Timestamp;
-use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,8 +17,6 @@ use tokio::time::Instant;
 pub const REQUESTS_PER_QUESTION: usize = 8;
 /// How many round trips deep a question may go.
 const ROUNDS: usize = 3;
-/// The page size of lists that may be long.
-const PAGE: &str = "500";
 
 /// Reads what a question needs. What is missing at the deadline is unreadable in the world that comes back.
 ///
@@ -131,18 +128,6 @@ fn chosen(world: &World, target: &Target, now: Timestamp) -> Option<(String, Str
 /// Takes the pods whose names start with a prefix into the world; returns the names of all others.
 async fn pods_with_prefix(reader: &mut Reader<'_>, namespace: &str, prefix: &str) -> Result<Vec<String>, ReadError> {
     #[derive(serde::Deserialize)]
-    struct List<'a> {
-        #[serde(default)]
-        metadata: ListMeta,
-        #[serde(borrow, default)]
-        items: Vec<&'a serde_json::value::RawValue>,
-    }
-    #[derive(serde::Deserialize, Default)]
-    struct ListMeta {
-        #[serde(rename = "continue")]
-        next: Option<String>,
-    }
-    #[derive(serde::Deserialize)]
     struct Named {
         metadata: Meta,
     }
@@ -157,21 +142,18 @@ async fn pods_with_prefix(reader: &mut Reader<'_>, namespace: &str, prefix: &str
             query.push(("continue", next.as_str()));
         }
         let text = reader.fetch(&Resource::Pods.list(namespace, &query)).await?;
-        let list: List<'_> = serde_json::from_str(&text).map_err(|e| ReadError::Other(e.to_string()))?;
+        let list: Page<'_> = serde_json::from_str(&text).map_err(|e| ReadError::Other(e.to_string()))?;
         for item in list.items {
             let Ok(named) = serde_json::from_str::<Named>(item.get()) else { continue };
             if !named.metadata.name.starts_with(prefix) {
                 others.push(named.metadata.name);
                 continue;
             }
-            if let Ok(Value::Object(mut fields)) = serde_json::from_str::<Value>(item.get()) {
-                fields.insert("kind".to_owned(), Value::String("Pod".to_owned()));
-                intake::take(&mut reader.world, Value::Object(fields), &mut Met::default());
-            }
+            intake::take_item(&mut reader.world, item, "Pod", None, &mut Met::default());
         }
-        match list.metadata.next.filter(|next| !next.is_empty()) {
-            Some(token) => next = token,
-            None => return Ok(others),
+        next = list.metadata.next;
+        if next.is_empty() {
+            return Ok(others);
         }
     }
 }

@@ -13,13 +13,22 @@ use tokio::time::Instant;
 /// How much of a log's end is read: enough for the last lines of any crash.
 const LOG_LINES: u32 = 100;
 const LOG_BYTES: u32 = 64 * 1024;
-/// Lists that could be long are cut: what is beyond is not needed for one question.
-const LIST_LIMIT: &str = "500";
+/// The size of a page. For one question lists that could be longer are cut: what is beyond is not needed.
+pub const PAGE: &str = "500";
 
 /// What a list says of its own end.
 #[derive(Deserialize)]
 struct Cut {
     metadata: PageMeta,
+}
+
+/// A list, of which each object is still text.
+#[derive(Deserialize)]
+pub struct Page<'a> {
+    #[serde(default)]
+    pub metadata: PageMeta,
+    #[serde(borrow, default)]
+    pub items: Vec<&'a RawValue>,
 }
 
 /// The metadata of a list.
@@ -133,7 +142,7 @@ impl<'a> Reader<'a> {
                     self.world.note_unread(words(need), error.to_string());
                 }
                 if cut {
-                    self.world.note_unread(words(need), format!("only the first {LIST_LIMIT} were read"));
+                    self.world.note_unread(words(need), format!("only the first {PAGE} were read"));
                 } else {
                     self.note_read(need);
                 }
@@ -207,21 +216,21 @@ fn is_add_on(need: &Need) -> bool {
 fn path(need: &Need) -> String {
     match need {
         Need::Object { resource, namespace, name } => resource.object(namespace, name),
-        Need::Collection { resource, namespace } => resource.list(namespace, &[("limit", LIST_LIMIT)]),
+        Need::Collection { resource, namespace } => resource.list(namespace, &[("limit", PAGE)]),
         Need::Selected { resource, namespace, selector } => {
-            resource.list(namespace, &[("labelSelector", selector), ("limit", LIST_LIMIT)])
+            resource.list(namespace, &[("labelSelector", selector), ("limit", PAGE)])
         }
         Need::EventsOf { kind, namespace, name } => {
             let selector = format!("involvedObject.kind={kind},involvedObject.name={name}");
             // Events about cluster objects stand in `default`; the kubelet's about its node too.
             let namespace = if namespace.is_empty() { "default" } else { namespace };
-            Resource::Events.list(namespace, &[("fieldSelector", &selector), ("limit", LIST_LIMIT)])
+            Resource::Events.list(namespace, &[("fieldSelector", &selector), ("limit", PAGE)])
         }
         Need::FailedPods { namespace } => {
-            Resource::Pods.list(namespace, &[("fieldSelector", "status.phase=Failed"), ("limit", LIST_LIMIT)])
+            Resource::Pods.list(namespace, &[("fieldSelector", "status.phase=Failed"), ("limit", PAGE)])
         }
         Need::PodsOn { node } => {
-            Resource::Pods.list("", &[("fieldSelector", &format!("spec.nodeName={node}")), ("limit", LIST_LIMIT)])
+            Resource::Pods.list("", &[("fieldSelector", &format!("spec.nodeName={node}")), ("limit", PAGE)])
         }
         Need::Log { namespace, pod, container, previous } => {
             log_path(namespace, pod, container, *previous, LOG_LINES, LOG_BYTES)

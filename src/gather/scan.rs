@@ -5,7 +5,7 @@
 
 use super::live::REQUESTS_PER_QUESTION;
 use super::needs::{self, Need};
-use super::reader::{PageMeta, Reader};
+use super::reader::{PAGE, Page, Reader};
 use crate::cluster::{Cluster, ReadError, Resource};
 use crate::diagnosis::Catalogue;
 use crate::facts::intake::{self, Met};
@@ -19,7 +19,6 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use tokio::time::Instant;
 
-const PAGE: &str = "500";
 /// How many sick pods' logs are read; more of one workload tell nothing new.
 const LOGS: usize = 60;
 /// How many requests a scan may send beside its pages and logs: two lists of events, and these.
@@ -111,14 +110,6 @@ fn logs(world: &World, now: Timestamp, catalogue: &Catalogue) -> Vec<Need> {
 fn has_claims(pod: &k8s_openapi::api::core::v1::Pod) -> bool {
     let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
     volumes.iter().any(|volume| volume.persistent_volume_claim.is_some())
-}
-
-#[derive(Deserialize)]
-struct Page<'a> {
-    #[serde(default)]
-    metadata: PageMeta,
-    #[serde(borrow, default)]
-    items: Vec<&'a RawValue>,
 }
 
 /// Reads a collection page by page and hands each item over; returns how many there were.
