@@ -171,6 +171,19 @@ pub mod testing {
         world
     }
 
+    /// Returns ReplicaSet `prod/api-1` in YAML, whose pods the API server refuses in these words.
+    pub fn refused_set(message: &str) -> String {
+        format!(
+            r#"
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {{name: api-1, namespace: prod}}
+spec: {{replicas: 1, selector: {{}}}}
+status: {{replicas: 0, conditions: [{{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: '{message}'}}]}}
+"#
+        )
+    }
+
     /// Diagnoses `namespace/pod` of a YAML text at a moment (RFC 3339).
     pub fn diagnose_pod(yaml: &str, target: &str, at: &str) -> Diagnosis {
         diagnose_in(&world(yaml), target, at)

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::render::terminal::{self, Style};
-use crate::watch::incident::{Helped, Key, Told};
+use crate::watch::incident::{Helped, Told};
 use crate::watch::scope::{Owner, Scope};
 use crate::watch::state::PodKey;
 use serde_json::json;
@@ -33,34 +33,17 @@ fn incident(sick: usize, first: Scope) -> Incident {
     let spoken = |en: &str, zh: &str| Spoken { en: en.into(), zh: zh.into() };
     Incident {
         id: "i".into(),
-        key: Key { cluster: "c".into(), subject: workload("web"), cause: "cgroup-oom".into() },
         symptom: Symptom::CrashLooping,
         since: at(0),
         opened: at(2),
-        state: State::Open,
         pods: (0..sick).map(|n| PodKey { namespace: "prod".into(), name: format!("web-{n}") }).collect(),
         most: sick,
         nodes: ["a3".to_owned()].into(),
-        calm_since: None,
         told: Told { summary: spoken("Killed for memory.", "因内存被杀。"), fix: None },
-        workloads: [workload("web")].into(),
         last: Some(first.clone()),
         first: Some(first),
-        helped: Vec::new(),
-        routed: "C1".into(),
-        channel: "C1".into(),
-        quiet: None,
-        held: false,
-        muted: None,
         placed: true,
-        digest: None,
-        message: None,
-        reminders: 0,
-        reminded: None,
-        reopened: 0,
-        stale: false,
-        notes: 0,
-        unsaid: Vec::new(),
+        ..crate::watch::book::tests::incident(workload("web"))
     }
 }
 

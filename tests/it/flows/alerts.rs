@@ -1,24 +1,12 @@
 //! Nobody asks: a pod that is stuck is told, looked after, over, and told of once whatever happens to podoctor meanwhile.
 
-use super::bot::{Bot, Setup};
-use super::chat::{Chat, assert_says, words, workspace};
-use super::data::{MANAGE, OOM, granted};
+use super::bot::Bot;
+use super::chat::{Chat, assert_says, words};
+use super::data::{MANAGE, OOM};
+use super::watched::{SOON, Watched};
 use crate::plane::Ns;
-use podoctor::playground::slack::{Config, ids};
+use podoctor::playground::slack::ids;
 use serde_json::{Value, json};
-use std::path::Path;
-
-/// Settings that watch one namespace only, remember in a file, and turn green soon.
-pub fn watching(setup: Setup, ns: &Ns<'_>, store: &Path) -> Setup {
-    let yaml = format!(
-        "{}store: {{path: {}}}\nroutes:\n- {{namespaces: [{}], channel: {}}}\nwatch: {{resolve_after: 1s}}\n",
-        setup.yaml,
-        store.join("podoctor.db").display(),
-        ns.name,
-        ids::CHANNEL
-    );
-    Setup { yaml, ..setup }
-}
 
 /// Waits until a message of the channel says all of these, and returns it.
 pub async fn said(chat: &Chat, parts: &[&str]) -> Value {
@@ -44,11 +32,7 @@ async fn recovers(ns: &Ns<'_>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stuck_pod_is_told_looked_after_and_turns_green() {
-    let (ns, kubeconfig, _) = granted("prod").await;
-    let store = tempfile::tempdir().unwrap();
-    let slack = workspace(Config::default()).await;
-    let setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
-    let chat = Chat::of(slack, &setup).await;
+    let Watched { ns, chat, store: _store, .. } = Watched::bare(SOON).await;
     ns.apply(OOM).await;
 
     let name = format!("{}/manage", ns.name);
@@ -68,11 +52,7 @@ async fn a_stuck_pod_is_told_looked_after_and_turns_green() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_and_started_again_it_goes_on_in_the_same_message() {
-    let (ns, kubeconfig, _) = granted("prod").await;
-    let store = tempfile::tempdir().unwrap();
-    let slack = workspace(Config::default()).await;
-    let setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
-    let mut chat = Chat::of(slack, &setup).await;
+    let Watched { ns, mut chat, setup, store: _store } = Watched::bare(SOON).await;
     ns.apply(OOM).await;
     let name = format!("{}/manage", ns.name);
     said(&chat, &[&name, "crash looping"]).await;
@@ -87,11 +67,7 @@ async fn killed_and_started_again_it_goes_on_in_the_same_message() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_silenced_is_not_told_until_it_is_heard_again() {
-    let (ns, kubeconfig, _) = granted("prod").await;
-    let store = tempfile::tempdir().unwrap();
-    let slack = workspace(Config::default()).await;
-    let setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
-    let chat = Chat::of(slack, &setup).await;
+    let Watched { ns, chat, store, .. } = Watched::bare(SOON).await;
     let alice = chat.alice().in_channel(ids::TEAM_A);
     let silenced = alice.types(&format!("/podoctor silence {} 2h a known leak", ns.name)).await;
     assert_says(&silenced.all(), &["is silenced", &ns.name]);

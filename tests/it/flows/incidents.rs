@@ -1,9 +1,10 @@
 //! One incident from its first message to its last: how many pods, how bad, what they share, and what changed.
 
-use super::alerts::{said, watching};
+use super::alerts::said;
 use super::bot::Setup;
 use super::chat::{Chat, assert_says, words, workspace};
 use super::data::{OOM, granted};
+use super::watched::{SOON, Watched};
 use podoctor::playground::slack::{Config, ids};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -86,11 +87,7 @@ status:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_says_how_many_of_how_many_and_at_the_end_what_changed() {
-    let (ns, kubeconfig, _) = granted("prod").await;
-    let store = tempfile::tempdir().unwrap();
-    let slack = workspace(Config::default()).await;
-    let setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
-    let chat = Chat::of(slack, &setup).await;
+    let Watched { ns, chat, store: _store, .. } = Watched::bare(SOON).await;
     ns.apply(&format!("{NODE}{}", web("256Mi", 2))).await;
 
     let name = format!("{}/web", ns.name);
@@ -107,11 +104,7 @@ async fn it_says_how_many_of_how_many_and_at_the_end_what_changed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_workloads_that_miss_the_same_registry_are_one_message() {
-    let (ns, kubeconfig, _) = granted("prod").await;
-    let store = tempfile::tempdir().unwrap();
-    let slack = workspace(Config::default()).await;
-    let setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
-    let chat = Chat::of(slack, &setup).await;
+    let Watched { ns, chat, store: _store, .. } = Watched::bare(SOON).await;
     let pulls = |n: usize| {
         let image = format!("registry.example:5000/team/w{n}:1");
         let why = format!(
@@ -211,11 +204,7 @@ status: {phase: Pending}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_mute_it_and_ask_again_in_its_thread() {
-    let (ns, kubeconfig, _) = granted("prod").await;
-    let store = tempfile::tempdir().unwrap();
-    let slack = workspace(Config::default()).await;
-    let setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
-    let chat = Chat::of(slack, &setup).await;
+    let Watched { ns, chat, store: _store, .. } = Watched::bare(SOON).await;
     ns.apply(OOM).await;
     let name = format!("{}/manage", ns.name);
     let alert = said(&chat, &[&name, "crash looping"]).await;

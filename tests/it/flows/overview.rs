@@ -1,9 +1,10 @@
 //! How things are, told unasked: the Home tab, the report of a morning, the metrics; and all of it on a terminal.
 
-use super::alerts::{said, watching};
-use super::bot::{Bot, PATIENCE, Setup};
+use super::alerts::said;
+use super::bot::{Bot, PATIENCE};
 use super::chat::{Chat, assert_says, words, workspace};
 use super::data::{OOM, granted};
+use super::watched::{SOON, Watched, watching};
 use crate::plane::Plane;
 use podoctor::playground::slack::{Config, ids};
 use serde_json::Value;
@@ -27,11 +28,7 @@ fn button(view: &Value, action: &str, named: &str) -> Option<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_home_tab_shows_what_is_open_and_diagnoses_it() {
-    let (ns, kubeconfig, _) = granted("prod").await;
-    let store = tempfile::tempdir().unwrap();
-    let slack = workspace(Config::default()).await;
-    let setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
-    let chat = Chat::of(slack, &setup).await;
+    let Watched { ns, chat, store: _store, .. } = Watched::bare(SOON).await;
     chat.slack.open_home(ids::ALICE).unwrap();
     let empty = chat.bot.until("the page is there", |_| chat.slack.home(ids::ALICE)).await;
     assert_says(&words(&empty), &["Nothing is stuck"]);
@@ -73,7 +70,7 @@ async fn the_report_of_the_morning_comes_once_also_after_a_restart() {
     let (ns, kubeconfig, _) = granted("prod").await;
     let store = tempfile::tempdir().unwrap();
     let slack = workspace(Config::default()).await;
-    let mut setup = watching(Setup::of(&slack, &[("prod", &kubeconfig)]), &ns, store.path());
+    let mut setup = watching(&slack, &kubeconfig, &ns.name, store.path(), SOON);
     setup.yaml +=
         &format!("report: {{at: \"{}\", channel: {}}}\n", jiff::Timestamp::now().strftime("%H:%M"), ids::TEAM_A);
     let mut chat = Chat::of(slack, &setup).await;

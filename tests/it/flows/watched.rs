@@ -13,6 +13,8 @@ use tempfile::TempDir;
 
 /// Tells at once, and turns green soon.
 pub const AT_ONCE: &str = "{thresholds: {crash_looping: 1s}, resolve_after: 1s}";
+/// Turns green soon, for pods that have been sick for long.
+pub const SOON: &str = "{resolve_after: 1s}";
 
 /// Settings that tell of one namespace only, and remember in a file. `watch` is what stands under that key.
 pub fn watching(slack: &Workspace, kubeconfig: &Path, namespace: &str, store: &Path, watch: &str) -> Setup {
@@ -29,7 +31,10 @@ pub fn watching(slack: &Workspace, kubeconfig: &Path, namespace: &str, store: &P
 pub struct Watched<'plane> {
     pub ns: Ns<'plane>,
     pub chat: Chat,
-    _store: TempDir,
+    /// What the bot runs with.
+    pub setup: Setup,
+    /// The folder of what it remembers.
+    pub store: TempDir,
 }
 
 impl Watched<'static> {
@@ -37,19 +42,28 @@ impl Watched<'static> {
     pub async fn start(watch: &str) -> Self {
         Watched::on(Plane::shared().await, Config::default(), watch).await
     }
+
+    /// As [`start`](Self::start), without a node.
+    pub async fn bare(watch: &str) -> Self {
+        Watched::over(Plane::shared().await.namespace("prod").await, Config::default(), watch).await
+    }
 }
 
 impl<'plane> Watched<'plane> {
     pub async fn on(plane: &'plane Plane, config: Config, watch: &str) -> Self {
         let ns = plane.namespace("prod").await;
         furnish(&ns).await;
+        Self::over(ns, config, watch).await
+    }
+
+    async fn over(ns: Ns<'plane>, config: Config, watch: &str) -> Self {
         let (kubeconfig, user) = ns.service_account("podoctor").await;
-        plane.grant(&user, &rules()).await;
+        ns.plane.grant(&user, &rules()).await;
         let store = tempfile::tempdir().unwrap();
         let slack = workspace(config).await;
         let setup = watching(&slack, &kubeconfig, &ns.name, store.path(), watch);
         let chat = Chat::of(slack, &setup).await;
-        Self { ns, chat, _store: store }
+        Self { ns, chat, setup, store }
     }
 
     /// Returns how the channel names a workload.

@@ -108,25 +108,16 @@ fn limits(facts: &Facts<'_>, namespace: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::diagnosis::Certainty;
-    use crate::diagnosis::testing::{diagnose_in, world};
+    use crate::diagnosis::testing::{diagnose_in, refused_set, world};
 
     fn set(message: &str) -> String {
-        format!(
-            r#"
-apiVersion: apps/v1
-kind: ReplicaSet
-metadata: {{name: api-1, namespace: prod}}
-spec: {{replicas: 1, selector: {{}}}}
-status:
-  replicas: 0
-  conditions: [{{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: 'pods "api-1-x" is forbidden: {message}'}}]
----
+        let limits = "---
 apiVersion: v1
 kind: LimitRange
-metadata: {{name: limits, namespace: prod}}
-spec: {{limits: [{{type: Container, max: {{cpu: '16'}}}}]}}
-"#
-        )
+metadata: {name: limits, namespace: prod}
+spec: {limits: [{type: Container, max: {cpu: '16'}}]}
+";
+        refused_set(&format!("pods \"api-1-x\" is forbidden: {message}")) + limits
     }
 
     #[test]

@@ -258,7 +258,7 @@ fn tail(text: &str) -> String {
 mod tests {
     use crate::diagnosis::Certainty;
     use crate::diagnosis::causes::creating::step::tests::{APP, causes, diagnose, pod};
-    use crate::diagnosis::testing::{diagnose_in, world};
+    use crate::diagnosis::testing::{diagnose_in, refused_set, world};
 
     #[test]
     fn root_where_it_must_not_be() {
@@ -291,19 +291,8 @@ mod tests {
 
     #[test]
     fn a_template_that_breaks_the_api_s_own_rules() {
-        let set = |text: &str| {
-            format!(
-                r#"
-apiVersion: apps/v1
-kind: ReplicaSet
-metadata: {{name: api-1, namespace: prod}}
-spec: {{replicas: 1, selector: {{}}}}
-status: {{replicas: 0, conditions: [{{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: '{text}'}}]}}
-"#
-            )
-        };
         let ask = |text: &str| {
-            let diagnosis = diagnose_in(&world(&set(text)), "prod/ReplicaSet/api-1", "2026-01-01T00:05:00Z");
+            let diagnosis = diagnose_in(&world(&refused_set(text)), "prod/ReplicaSet/api-1", "2026-01-01T00:05:00Z");
             diagnosis.answer().map(|finding| finding.cause.id)
         };
         let invalid = r#"Pod "api-1-x" is invalid: spec.containers[0].volumeMounts[1].mountPath: Invalid value: "/etc/app": must be unique"#;

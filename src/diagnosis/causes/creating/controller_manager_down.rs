@@ -277,19 +277,8 @@ spec: {holderIdentity: cp, renewTime: 'RENEWED'}
 
     #[test]
     fn a_quota_that_nobody_counts_is_a_possibility() {
-        let set = |text: &str| {
-            format!(
-                r#"
-apiVersion: apps/v1
-kind: ReplicaSet
-metadata: {{name: api-1, namespace: prod}}
-spec: {{replicas: 1, selector: {{}}}}
-status: {{replicas: 0, conditions: [{{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: '{text}'}}]}}
-"#
-            )
-        };
         let ask = |text: &str| {
-            let world = testing::world(&set(text));
+            let world = testing::world(&testing::refused_set(text));
             let diagnosis = testing::diagnose_in(&world, "prod/ReplicaSet/api-1", "2026-01-01T10:10:00Z");
             diagnosis.answer().map(|found| (found.cause.id, found.certainty))
         };
